@@ -1,0 +1,38 @@
+# Every target sets up what it needs: Python 3.11 or newer and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check bench lock setup clean
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml requirements/dev.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+demo: setup  ## The whole story on this machine, in about a minute
+	$(BIN)/weighbridge demo
+
+test: setup  ## Every test that this machine can run; says what is missing for the others
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: setup  ## Lint, types, import contracts, workflows, Dockerfiles
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup  ## Ratios and error rates, printed
+	$(BIN)/python -m benchmarks
+
+lock: setup  ## Resolve again and pin with hashes
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements/uv.in -o requirements/uv.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra all --constraint requirements/dev.txt pyproject.toml -o requirements/all.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra serve --constraint requirements/dev.txt pyproject.toml -o requirements/serve.txt
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache weighbridge-demo

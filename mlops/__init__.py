@@ -1,0 +1,1 @@
+"""Acts on a model: data, training, registry, decision records, serving, rollout and the command line."""

@@ -1,0 +1,165 @@
+"""weighbridge.yaml, read strictly: the sections of the three packages composed into one policy."""
+
+import difflib
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError
+
+from evaluation.config import GateConfig, Section
+from evaluation.errors import UserError
+from evaluation.types import Task
+from monitoring.config import AlertConfig, MonitorConfig
+
+FILE_NAME = "weighbridge.yaml"
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
+_ENTRYPOINT = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+
+
+class DataConfig(Section):
+    """The files and what their columns are."""
+
+    train: str = Field(description="Parquet or CSV, relative to this file.")
+    evaluate: str = Field(description="The holdout that the gate weighs on.")
+    target: str
+    ignore: tuple[str, ...] = Field((), description="Columns that are not features, such as ids or sensitive groups.")
+    expectations: str | None = Field(None, description="A Great Expectations suite as YAML.")
+
+
+class TrainConfig(Section):
+    """How a model is made."""
+
+    entrypoint: str = Field(pattern=_ENTRYPOINT, description="module:function")
+    seed: int = Field(0, ge=0, lt=2**32)
+    params: dict[str, Any] = Field(default_factory=dict, description="Passed to the function by name.")
+    requirements: tuple[str, ...] = Field((), description="What the model needs beyond what its flavour names.")
+    trusted_types: tuple[str, ...] = Field((), description="Types outside scikit-learn that its file may hold.")
+
+
+def _short_train(value: object) -> object:
+    return {"entrypoint": value} if isinstance(value, str) else value
+
+
+class ServeConfig(Section):
+    """Where and how the champion answers."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535, description="0 takes a free port.")
+    max_body_kb: int = Field(1024, ge=1, le=1_048_576)
+    max_records: int = Field(1000, ge=1, le=100_000, description="Rows in one request.")
+
+
+class RolloutConfig(Section):
+    """How a new champion takes over."""
+
+    target: Literal["local", "docker"] = "local"
+    ready_within_s: float = Field(60, gt=0, le=3600)
+
+
+class Policy(Section):
+    """The whole of weighbridge.yaml."""
+
+    model: str = Field(pattern=_NAME)
+    task: Task = Task.BINARY
+    data: DataConfig
+    train: Annotated[TrainConfig, BeforeValidator(_short_train)]
+    gate: GateConfig
+    serve: ServeConfig = ServeConfig()
+    rollout: RolloutConfig = RolloutConfig()
+    monitor: MonitorConfig = MonitorConfig()
+    alerts: tuple[AlertConfig, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the policy as JSON with sorted keys; addresses of alerts are left out, they may be secrets."""
+        content = self.model_dump(mode="json", exclude={"alerts"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def load_policy(path: Path) -> Policy:
+    """Read and check a policy file.
+
+    Raises UserError for a missing file, bad YAML, an unknown key (with the nearest known one), a wrong value or an
+    environment variable that is not set.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"no readable policy at {path}: {error.__class__.__name__}",
+            expected=f"a UTF-8 file named {FILE_NAME}",
+            next_step="weighbridge --project DIR, where DIR holds it",
+        ) from error
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not YAML: {error}", expected="a mapping of sections") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds {type(content).__name__}", expected="a mapping that starts with `model: NAME`")
+    try:
+        return Policy.model_validate(_expand(content, path))
+    except ValidationError as error:
+        raise _explain(error, path) from None
+
+
+def _expand(value: Any, path: Path) -> Any:
+    """Replace ${NAME} in every string by the environment's value."""
+    if isinstance(value, dict):
+        return {key: _expand(item, path) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item, path) for item in value]
+    if isinstance(value, str):
+        return re.sub(r"\$\{([A-Za-z_]\w*)\}", lambda match: _variable(match[1], path), value)
+    return value
+
+
+def _variable(name: str, path: Path) -> str:
+    if (found := os.environ.get(name)) is None:
+        raise UserError(
+            f"{path} names ${{{name}}}, which is not set",
+            expected=f"the environment variable {name}",
+            next_step=f"export {name}=...",
+        )
+    return found
+
+
+def _explain(error: ValidationError, path: Path) -> UserError:
+    """Turn pydantic's first complaint into one message; input values are left out, they may be secrets."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return UserError(
+            f"{path}: {place or 'the file'}: {first['msg']}",
+            expected="the schema printed by `weighbridge schema`",
+            next_step=f"correct {place or 'the file'} in {path.name}",
+        )
+    key = str(first["loc"][-1])
+    known = _known_keys(first["loc"][:-1])
+    near = difflib.get_close_matches(key, known, n=1)
+    return UserError(
+        f"{path}: unknown key '{place}'",
+        expected=f"one of: {', '.join(sorted(known))}",
+        next_step=f"did you mean '{near[0]}'?" if near else f"remove it from {path.name}",
+    )
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """Keys that are known at a location, read from the JSON schema so that it cannot fall behind the models."""
+    schema = Policy.model_json_schema()
+    node: dict[str, Any] = schema
+    for part in location:
+        node = _resolve(node, schema)
+        node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
+    return list(_resolve(node, schema).get("properties", {}))
+
+
+def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    for option in node.get("anyOf", [node]):
+        if "$ref" in option:
+            return dict(schema["$defs"][option["$ref"].rsplit("/", 1)[-1]])
+    return node

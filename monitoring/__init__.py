@@ -1,0 +1,1 @@
+"""Watches a served model: request log, windows, checks, alerts. Imports evaluation, never mlops."""

@@ -1,0 +1,55 @@
+"""What a request log is, whoever stores it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """One answered row. `id` is what a label is joined on; `inputs` holds the features as the caller sent them."""
+
+    id: str
+    at: datetime
+    model: str
+    version: str
+    release_id: str
+    latency_ms: float
+    label: float | int | str | bool
+    score: float | None
+    inputs: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LabelRecord:
+    """The truth about one answered row, known later."""
+
+    id: str
+    at: datetime
+    label: float | int | str | bool
+
+
+class RequestLog(Protocol):
+    """Where records go and come back from."""
+
+    def append(self, records: Sequence[RequestRecord]) -> None:
+        """Store answered rows, durably when this returns."""
+        ...
+
+    def append_labels(self, labels: Sequence[LabelRecord]) -> None:
+        """Store labels; of several for one id the newest counts."""
+        ...
+
+    def read(
+        self, *, model: str, version: str | None = None, since: datetime | None = None, last: int | None = None
+    ) -> pl.DataFrame:
+        """Read the newest records, oldest first, joined with their labels.
+
+        Columns: id, at (UTC datetime), version, release_id, latency_ms, prediction, score, target (null until a
+        label has come), and one column per input feature under its own name, prefixed `input.`.
+        An empty log gives an empty frame with the columns that do not depend on the model.
+        """
+        ...

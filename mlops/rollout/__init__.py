@@ -1,1 +1,1 @@
-"""Puts a registered version in front of users and takes it back: a router, lanes behind it, and who may switch."""
+"""Puts a registered version in front of users and takes it back: a router, and the lanes behind it."""

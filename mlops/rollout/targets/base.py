@@ -9,7 +9,7 @@ from typing import Protocol
 class Lane:
     """One served version behind the router; plain strings and a port, so that it is written to JSON as it is.
 
-    >>> Lane("lending", "3", "20261121-230512-1a2b3c4d", "local", "127.0.0.1", 20801, "412:1763766312.5", "b", "l").url
+    >>> Lane("lending", "3", "20261121-230512-1a2b3c4d", "local", "127.0.0.1", 20801, "412:1.5", "b", "l").url
     'http://127.0.0.1:20801'
     """
 
@@ -35,11 +35,11 @@ class Lane:
 
 
 class Target(Protocol):
-    """Where lanes run. A target starts, watches and stops them; it knows no router, no state file and no champion.
+    """Where lanes run. It starts, watches and stops them; it knows no router, no state file and no champion.
 
-    Lanes outlive the command that started them. `start` therefore marks each one (environment of the process, labels
-    of the container) with all fields of its Lane and with `log_dir`, in one step with the start itself, so that
-    `running` finds a lane whose starter was killed before it could write anything down.
+    Lanes outlive the command that started them. `start` therefore marks each one (environment of the process,
+    labels of the container) with all fields of its Lane and with `log_dir`, in one step with the start itself, so
+    that `running` finds a lane whose starter was killed before it could write anything down.
     """
 
     @property
@@ -47,21 +47,21 @@ class Target(Protocol):
         """Goes into `Lane.target`."""
         ...
 
-    def start(
+    def start(  # noqa: PLR0913 - what a server must know to start, each by its name
         self, artefact: str, *, version: str, release_id: str, model: str, port: int, log_dir: Path
     ) -> Lane:
-        """Start a server for `artefact` on 127.0.0.1:`port` that logs requests below `log_dir`; does not wait for ready.
+        """Start a server for `artefact` on 127.0.0.1:`port` that logs requests below `log_dir`, ready or not.
 
         Raises UserError for an artefact that is not there, EnvironmentProblem when the machine cannot start it.
         """
         ...
 
     def alive(self, lane: Lane) -> bool:
-        """Whether exactly this lane runs; False for another process that got its id. Says nothing about readiness."""
+        """Whether exactly this lane runs; False for another process that got its id. Readiness is not asked."""
         ...
 
     def stop(self, lane: Lane, *, within_s: float) -> None:
-        """Ask it to end, force it after `within_s` seconds, return once it is gone; does nothing if it is not alive."""
+        """Ask it to end, force it after `within_s` seconds, return once it is gone; nothing if it is not alive."""
         ...
 
     def running(self, log_dir: Path) -> tuple[Lane, ...]:
@@ -69,5 +69,5 @@ class Target(Protocol):
         ...
 
     def log_tail(self, lane: Lane, *, lines: int) -> tuple[str, ...]:
-        """The last lines that it wrote to stdout or stderr, oldest first; empty when there are none, never an error."""
+        """The last lines that it wrote to stdout or stderr, oldest first; empty when there are none, no error."""
         ...

@@ -1,16 +1,21 @@
-"""The shared vocabulary. Imports nothing of ours."""
+"""The shared vocabulary. Imports nothing of ours, and nothing heavy: the command line starts with it."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+    FloatArray = NDArray[np.float64]
+    IntArray = NDArray[np.int64]
+else:
+    FloatArray = IntArray = Any
 
 
 class Verdict(StrEnum):
@@ -21,7 +26,7 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
     @classmethod
-    def worst(cls, verdicts: "list[Verdict]") -> "Verdict":
+    def worst(cls, verdicts: list[Verdict]) -> Verdict:
         """One fail fails the whole; one inconclusive leaves it open; nothing judged is never a pass.
 
         >>> Verdict.worst([Verdict.PASS, Verdict.INCONCLUSIVE])
@@ -105,7 +110,7 @@ class Estimate:
         return None not in (self.value, self.low, self.high) and self.problem is None
 
     @classmethod
-    def missing(cls, problem: str, *, n: int, confidence: float, method: str = "none") -> "Estimate":
+    def missing(cls, problem: str, *, n: int, confidence: float, method: str = "none") -> Estimate:
         """An estimate that could not be had, and why."""
         return cls(None, None, None, n, confidence, method, problem)
 

@@ -102,9 +102,17 @@ def load_policy(path: Path) -> Policy:
     if not isinstance(content, dict):
         raise UserError(f"{path} holds {type(content).__name__}", expected="a mapping that starts with `model: NAME`")
     try:
-        return Policy.model_validate(_expand(content, path))
+        # Addresses of alerts are secrets that only the monitor needs; they stay names until it asks.
+        alerts = content.pop("alerts", None)
+        content = _expand(content, path)
+        return Policy.model_validate(content if alerts is None else {**content, "alerts": alerts})
     except ValidationError as error:
         raise _explain(error, path) from None
+
+
+def resolved_alerts(policy: Policy, path: Path) -> tuple[AlertConfig, ...]:
+    """The alerts with their addresses filled in; raises UserError when a variable is not set."""
+    return tuple(alert.model_copy(update={"to": _expand(alert.to, path)}) for alert in policy.alerts)
 
 
 def _expand(value: Any, path: Path) -> Any:

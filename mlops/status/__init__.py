@@ -1,1 +1,1 @@
-"""TBD."""
+"""Where things stand, in one look."""

@@ -1,1 +1,1 @@
-"""TBD."""
+"""Training: the user's function, run with a seed, and where its model came from."""

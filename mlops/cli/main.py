@@ -1,0 +1,69 @@
+"""The `weighbridge` command: its groups, and what becomes of errors."""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import TyperException
+
+from evaluation.errors import ExitCode, WeighbridgeError
+from mlops.cli import demo, explore, release, serve, watch
+from mlops.cli.context import PROJECT_OPTION, Settings
+
+app = typer.Typer(
+    name="weighbridge",
+    help="Weigh every model before it may serve, and go on weighing it while it serves.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def options(context: typer.Context, project: PROJECT_OPTION = None) -> None:
+    """Weigh every model before it may serve, and go on weighing it while it serves."""
+    context.obj = Settings(project)
+
+
+for group in (release, serve, watch, explore, demo):
+    group.add_to(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with one of evaluation.errors.ExitCode.
+
+    WEIGHBRIDGE_DEBUG=1 shows tracebacks and warnings.
+    """
+    debug = bool(os.environ.get("WEIGHBRIDGE_DEBUG"))
+    if not debug:
+        warnings.simplefilter("ignore")
+    try:
+        code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except WeighbridgeError as error:
+        if debug:
+            raise
+        leave(str(error), error.exit_code)
+    except TyperException as error:
+        leave(f"{error.format_message()}\n  next: weighbridge --help", ExitCode.USER_ERROR)
+    except (typer.Abort, KeyboardInterrupt):
+        leave("interrupted\n  next: the same command again; it goes on where it stopped", 130)
+    except Exception as error:
+        if debug:
+            raise
+        leave(
+            f"unexpected {type(error).__name__}: {str(error)[:300]}\n"
+            "  expected: this not to happen\n  next: the same command with WEIGHBRIDGE_DEBUG=1 shows where",
+            ExitCode.ENVIRONMENT,
+        )
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def leave(message: str, code: int) -> None:
+    """Say what went wrong on standard error, and exit."""
+    sys.stderr.write(f"error: {message}\n")
+    sys.exit(int(code))

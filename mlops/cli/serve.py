@@ -1,0 +1,86 @@
+"""Serving: deploy, rollback, stop, image."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from mlops.cli.context import RELEASE_OPTION, Steps, console, open_project, to_github
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    for command in (deploy, rollback, stop, image):
+        app.command()(command)
+
+
+def deploy(
+    context: typer.Context,
+    release: RELEASE_OPTION = None,
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="REF@sha256:...", help="Serve this image of the release as a container."),
+    ] = None,
+) -> int:
+    """Serve a registered release behind the router and make it champion."""
+    from dataclasses import replace
+
+    from mlops.release.journal import Step
+    from mlops.release.lock import only_one
+    from mlops.release.run import current, run_step
+
+    project = open_project(context)
+    project.prepare_home()
+    with only_one(project.home), Steps() as steps:
+        chosen = replace(current(project, release), image=image)
+        run_step(chosen, Step.DEPLOY, steps, again=True)
+    results = chosen.journal.result(Step.DEPLOY)
+    to_github({"release": chosen.id, **results})
+    return 0
+
+
+def rollback(context: typer.Context) -> int:
+    """Put the previous champion back at once."""
+    from mlops.actions import roll_back
+    from mlops.release.lock import only_one
+
+    project = open_project(context)
+    with only_one(project.home):
+        done = roll_back(project)
+    console().print(done.summary)
+    to_github({"version": done.version})
+    return 0
+
+
+def stop(context: typer.Context) -> int:
+    """Stop the router and the lanes of this project; releases, stores and logs stay."""
+    from mlops.release.lock import only_one
+
+    project = open_project(context)
+    with only_one(project.home):
+        project.rollout().stop()
+    console().print(f"stopped; next: weighbridge --project {project.folder} deploy")
+    return 0
+
+
+def image(
+    context: typer.Context,
+    release: RELEASE_OPTION = None,
+    device: Annotated[Literal["cpu", "gpu"], typer.Option(help="What the image runs on.")] = "cpu",
+    push: Annotated[
+        str | None, typer.Option(metavar="REGISTRY/NAME", help="Push there and print the reference by digest.")
+    ] = None,
+    wheel: Annotated[
+        Path | None, typer.Option(help="A wheel of weighbridge to put into the image; made from a checkout if absent.")
+    ] = None,
+) -> int:
+    """Build the Docker image that serves exactly a registered release."""
+    from mlops.release.run import current
+    from mlops.release.steps.image import build
+
+    project = open_project(context)
+    with console().status(f"building the {device} image"):
+        made = build(current(project, release), device=device, push=push, wheel=wheel)
+    console().print(f"image {made.reference}", soft_wrap=True)
+    to_github({"image": made.reference})
+    return 0

@@ -1,0 +1,1 @@
+"""The demonstration that `weighbridge demo` runs: two real projects, nothing played."""

@@ -1,0 +1,74 @@
+"""Loading an MLflow model so that the gate and the server ask it in the same way."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from evaluation.errors import EnvironmentProblem, UserError
+from evaluation.types import Outputs, Task
+from mlops.mlflow_store import quiet_mlflow
+
+
+@dataclass(frozen=True)
+class InputField:
+    """One column of the model's signature; dtype is MLflow's name: double, float, long, integer, string, ..."""
+
+    name: str
+    dtype: str
+    required: bool
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in memory; satisfies evaluation.types.Predictor."""
+
+    pyfunc: Any
+    task: Task
+    threshold: float
+    inputs: tuple[InputField, ...]
+    classes: tuple[Any, ...]
+
+    def predict(self, features: pl.DataFrame) -> Outputs:
+        """Answer for every row, in order; columns that the signature does not name are left aside."""
+        frame = features.select([field.name for field in self.inputs]).to_pandas()
+        raw = np.asarray(self.pyfunc.predict(frame))
+        if self.task is Task.REGRESSION:
+            return Outputs(labels=raw.astype(np.float64).reshape(-1))
+        scores = raw.astype(np.float64)
+        if self.task is Task.BINARY:
+            positive = scores[:, 1] if scores.ndim == 2 else scores
+            labels = np.asarray(self.classes)[(positive >= self.threshold).astype(int)]
+            return Outputs(labels=labels, scores=positive)
+        return Outputs(labels=np.asarray(self.classes)[scores.argmax(axis=1)], scores=scores)
+
+
+def load_model(model_dir: Path, *, task: Task, threshold: float) -> LoadedModel:
+    """Load a model that `mlops.packaging.save` wrote.
+
+    Raises UserError for a model without a signature or classes, EnvironmentProblem when its files or packages do not
+    load here.
+    """
+    mlflow = quiet_mlflow()
+    try:
+        pyfunc = mlflow.pyfunc.load_model(str(model_dir))
+    except Exception as error:  # noqa: BLE001 - a flavour may raise anything
+        raise EnvironmentProblem(
+            f"the model in {model_dir} does not load: {error.__class__.__name__}: {str(error)[:300]}",
+            expected="the packages of its requirements.txt, in these versions",
+            next_step=f"pip install -r {model_dir / 'requirements.txt'}",
+        ) from error
+    signature = pyfunc.metadata.signature
+    if signature is None or signature.inputs is None or not signature.inputs.has_input_names():
+        raise UserError(
+            "the model has no signature with named columns",
+            expected="a model saved by `weighbridge train`",
+            next_step="weighbridge release",
+        )
+    inputs = tuple(
+        InputField(str(column.name), column.type.name, bool(column.required)) for column in signature.inputs.inputs
+    )
+    classes = tuple((pyfunc.metadata.metadata or {}).get("classes", ()))
+    return LoadedModel(pyfunc, task, threshold, inputs, classes or (0, 1))

@@ -1,0 +1,194 @@
+"""What we ask of MLflow's registry, in our words."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from evaluation.errors import EnvironmentProblem, UserError
+
+_TAG = "weighbridge."
+
+
+class Alias(StrEnum):
+    """The three names that a version can carry."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    PREVIOUS = "previous"
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version in the registry; digests are what was written when it was registered, None if it was not us."""
+
+    model: str
+    version: str
+    release_id: str | None
+    run_id: str | None
+    decision_digest: str | None
+    model_digest: str | None
+
+
+def open_store(mlflow: Any, uri: str, model: str, artifacts: Path) -> Any:
+    """Point MLflow at a store and make sure it answers.
+
+    Raises EnvironmentProblem when the store is locked, unreachable or refuses the credentials.
+    """
+    with store_errors(uri):
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
+        if mlflow.get_experiment_by_name(model) is None:
+            place = artifacts.as_uri() if uri.startswith("sqlite:") else None
+            mlflow.create_experiment(model, artifact_location=place)
+    return mlflow
+
+
+@contextmanager
+def store_errors(uri: str) -> Iterator[None]:
+    """Turn what MLflow raises about its store into one message; credentials in the address are left out."""
+    try:
+        yield
+    except (UserError, EnvironmentProblem):
+        raise
+    except Exception as error:
+        name = type(error).__name__
+        if name not in {"MlflowException", "RestException", "OperationalError", "ConnectionError", "DatabaseError"}:
+            raise
+        text = str(error).splitlines()[0][:300].replace(uri, "the store")
+        locked = "locked" in text
+        raise EnvironmentProblem(
+            f"the MLflow store {_without_password(uri)} {'is locked' if locked else 'does not answer'}: {text}",
+            expected="a store that this machine can write to",
+            next_step="wait for the other process to end, then run the same command again"
+            if locked
+            else "check MLFLOW_TRACKING_URI and its credentials, then run the same command again",
+        ) from None
+
+
+class Registry:
+    """The versions of one registered model."""
+
+    def __init__(self, mlflow: Any, model: str) -> None:
+        self._mlflow = mlflow
+        self._client = mlflow.MlflowClient()
+        self._uri = mlflow.get_tracking_uri()
+        self.model = model
+
+    def by_alias(self, alias: Alias) -> ModelVersion | None:
+        """The version that carries an alias, or None."""
+        with store_errors(self._uri):
+            try:
+                return self._read(self._client.get_model_version_by_alias(self.model, alias.value))
+            except self._mlflow.exceptions.MlflowException as error:
+                if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                    return None
+                raise
+
+    def by_version(self, version: str) -> ModelVersion:
+        """A version by its number; raises UserError when there is none."""
+        for found in self.versions():
+            if found.version == version:
+                return found
+        raise UserError(
+            f"model '{self.model}' has no version {version}",
+            expected=f"one of: {', '.join(item.version for item in self.versions()) or 'none registered yet'}",
+            next_step="weighbridge status",
+        )
+
+    def by_release(self, release_id: str) -> ModelVersion | None:
+        """The version that a release registered, or None."""
+        return next((found for found in self.versions() if found.release_id == release_id), None)
+
+    def versions(self) -> list[ModelVersion]:
+        """All versions, newest first."""
+        with store_errors(self._uri):
+            found = self._client.search_model_versions(f"name = '{self.model}'", max_results=1000)
+        return sorted((self._read(item) for item in found), key=lambda item: int(item.version), reverse=True)
+
+    def register(self, *, source: str, run_id: str, description: str, tags: Mapping[str, str]) -> ModelVersion:
+        """Make a new version from a logged model."""
+        with store_errors(self._uri):
+            try:
+                self._client.create_registered_model(self.model)
+            except self._mlflow.exceptions.MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            made = self._client.create_model_version(
+                self.model,
+                source=source,
+                run_id=run_id,
+                description=description,
+                tags={_TAG + key: value for key, value in tags.items()},
+                model_id=source.rpartition("/")[2] if source.startswith("models:/m-") else None,
+            )
+            return self._read(made)
+
+    def set_alias(self, alias: Alias, version: str | None) -> None:
+        """Give an alias to a version, or take it away."""
+        with store_errors(self._uri):
+            if version is None:
+                if self.by_alias(alias):
+                    self._client.delete_registered_model_alias(self.model, alias.value)
+            else:
+                self._client.set_registered_model_alias(self.model, alias.value, version)
+
+    def log_evidence(self, run_id: str, files: list[Path]) -> None:
+        """Keep a release's evidence with its run, under `weighbridge/`."""
+        with store_errors(self._uri):
+            for file in files:
+                if file.exists():
+                    self._client.log_artifact(run_id, str(file), "weighbridge")
+
+    def evidence_link(self, run_id: str) -> str:
+        """Where MLflow's pages show a run's evidence; relative, so that it holds on any host."""
+        with store_errors(self._uri):
+            experiment = self._client.get_run(run_id).info.experiment_id
+        return f"#/experiments/{experiment}/runs/{run_id}/artifacts/weighbridge/report.html"
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
+        """Keep numbers with a run."""
+        from mlflow.entities import Metric as MlflowMetric
+
+        with store_errors(self._uri):
+            entries = [MlflowMetric(key, value, 0, 0) for key, value in metrics.items()]
+            self._client.log_batch(run_id, metrics=entries)
+
+    def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Write tags on a run."""
+        with store_errors(self._uri):
+            for key, value in tags.items():
+                self._client.set_tag(run_id, _TAG + key, value)
+
+    def download_model(self, version: ModelVersion, folder: Path) -> Path:
+        """Copy a version's model files into a folder."""
+        with store_errors(self._uri):
+            uri = f"models:/{self.model}/{version.version}"
+            return Path(self._mlflow.artifacts.download_artifacts(uri, dst_path=str(folder)))
+
+    def download_evidence(self, version: ModelVersion, name: str, folder: Path) -> Path:
+        """Copy one file of a version's evidence into a folder."""
+        with store_errors(self._uri):
+            return Path(
+                self._mlflow.artifacts.download_artifacts(
+                    run_id=version.run_id, artifact_path=f"weighbridge/{name}", dst_path=str(folder)
+                )
+            )
+
+    def _read(self, found: Any) -> ModelVersion:
+        tags = found.tags or {}
+        return ModelVersion(
+            model=found.name,
+            version=str(found.version),
+            release_id=tags.get(_TAG + "release"),
+            run_id=found.run_id or None,
+            decision_digest=tags.get(_TAG + "decision_digest"),
+            model_digest=tags.get(_TAG + "model_digest"),
+        )
+
+
+def _without_password(uri: str) -> str:
+    scheme, separator, rest = uri.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

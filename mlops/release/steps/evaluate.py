@@ -1,0 +1,128 @@
+"""Step 3: what the challenger, and the champion if there is one, say about the holdout."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from evaluation.errors import WeighbridgeError
+from evaluation.predict import measure_latency, predict
+from evaluation.run import measure, measurements_to_json
+from evaluation.types import Outputs
+from mlops.decision.record import write_whole
+from mlops.packaging.load import LoadedModel, load_model
+from mlops.registry.client import Alias
+from mlops.registry.promote import fetch_bundle
+from mlops.release.run import Fraction, Release, StepDone
+
+_REFERENCE_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Champion:
+    """Who the challenger is compared with: what it said, or why it could not be asked."""
+
+    version: str
+    release_id: str | None
+    model_digest: str | None
+    outputs: Outputs | None
+    problem: str | None = None
+
+
+def perform(release: Release, advance: Fraction) -> StepDone:
+    """Predict the holdout with both, measure every line of policy, keep predictions and reference."""
+    project = release.project
+    policy, dataset = project.policy, project.dataset
+    model = load_model(release.folder / "model", task=policy.task, threshold=policy.gate.threshold)
+    features = dataset.evaluate.select(dataset.features)
+    outputs = predict(model, features, task=policy.task)
+    champion = ask_champion(release)
+    advance(0.2)
+    latency = measure_latency(model, features, seed=policy.gate.seed)
+    advance(0.4)
+    found = measure(
+        task=policy.task,
+        frame=dataset.evaluate,
+        target=dataset.evaluate[policy.data.target].to_numpy(),
+        outputs=outputs,
+        champion=champion.outputs if champion else None,
+        champion_problem=champion.problem if champion else None,
+        latency_ms=latency,
+        gate=policy.gate,
+        progress=lambda share: advance(0.4 + 0.6 * share),
+    )
+    content = {
+        "champion": None
+        if champion is None
+        else {
+            "version": champion.version,
+            "release_id": champion.release_id,
+            "model_digest": champion.model_digest,
+            "problem": champion.problem,
+        },
+        **measurements_to_json(found),
+    }
+    _keep_predictions(release, outputs, champion)
+    _keep_reference(release, model, outputs)
+    write_whole(release.folder / "evaluation.json", json.dumps(content, indent=1, allow_nan=False).encode())
+    against = f"against champion version {champion.version}" if champion else "no champion yet"
+    return StepDone(
+        {"measurements": len(found.items)},
+        f"{features.height:,} rows, {len(found.items)} measurements, {against}",
+    )
+
+
+def ask_champion(release: Release) -> Champion | None:
+    """Let the champion answer for the same rows; one that cannot is reported, never passed over."""
+    project = release.project
+    version = project.registry.by_alias(Alias.CHAMPION)
+    if version is None:
+        return None
+    try:
+        bundle = fetch_bundle(project.registry, version, project.home / "bundles")
+        model = load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold)
+        missing = [field.name for field in model.inputs if field.name not in project.dataset.evaluate.columns]
+        if missing:
+            outputs, problem = None, f"the holdout lacks the champion's features {', '.join(missing)}"
+        else:
+            outputs, problem = predict(model, project.dataset.evaluate, task=bundle.task), None
+    except WeighbridgeError as error:
+        outputs, problem = None, error.found
+    return Champion(version.version, version.release_id, version.model_digest, outputs, problem)
+
+
+def _keep_predictions(release: Release, outputs: Outputs, champion: Champion | None) -> None:
+    """Everything that is needed to take the decision again, without the models."""
+    policy, frame = release.project.policy, release.project.dataset.evaluate
+    wanted = dict.fromkeys(column for check in policy.gate.checks for column in (*check.groups, *check.slices))
+    columns = [frame[policy.data.target].alias("target"), pl.Series("label", outputs.labels)]
+    columns += _scores("score", outputs)
+    if champion is not None and champion.outputs is not None:
+        columns += [pl.Series("champion_label", champion.outputs.labels), *_scores("champion_score", champion.outputs)]
+    columns += [frame[name].alias(f"column.{name}") for name in wanted]
+    pl.DataFrame(columns).write_parquet(release.folder / "predictions.parquet", compression="zstd")
+
+
+def _scores(name: str, outputs: Outputs) -> list[pl.Series]:
+    if outputs.scores is None:
+        return []
+    if outputs.scores.ndim == 1:
+        return [pl.Series(name, outputs.scores)]
+    return [pl.Series(f"{name}_{index}", outputs.scores[:, index]) for index in range(outputs.scores.shape[1])]
+
+
+def _keep_reference(release: Release, model: LoadedModel, outputs: Outputs) -> None:
+    """A sample of what the model saw and said, in the columns of the request log, for monitoring to compare with."""
+    policy, frame = release.project.policy, release.project.dataset.evaluate
+    scores = outputs.scores if outputs.scores is not None and outputs.scores.ndim == 1 else None
+    table = frame.select(pl.col(field.name).alias(f"input.{field.name}") for field in model.inputs).with_columns(
+        pl.Series("prediction", outputs.labels),
+        pl.Series("score", scores if scores is not None else np.full(frame.height, None), dtype=pl.Float64),
+        frame[policy.data.target].alias("target"),
+        pl.lit(None, dtype=pl.Float64).alias("latency_ms"),
+    )
+    rows = min(_REFERENCE_ROWS, table.height)
+    table.sample(rows, seed=policy.gate.seed).write_parquet(
+        release.folder / "reference.parquet", compression="zstd"
+    )

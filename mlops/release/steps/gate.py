@@ -1,0 +1,100 @@
+"""Step 4: the decision, and the record of it."""
+
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from evaluation.gate.decide import decide, outcome_to_json
+from evaluation.run import measurements_from_json
+from evaluation.types import GateOutcome, Verdict
+from mlops.decision.record import FILE_NAME, SCHEMA_VERSION, DecisionRecord, write_whole
+from mlops.release.journal import Step
+from mlops.release.run import Fraction, Release, StepDone
+
+
+def perform(release: Release, advance: Fraction) -> StepDone:
+    """Judge every measurement, write decision.json and the reports, and keep them with the MLflow run."""
+    validation = json.loads((release.folder / "validation.json").read_bytes())
+    evaluation = _read_evaluation(release) if validation["verdict"] == Verdict.PASS else None
+    if evaluation is None:
+        outcome = GateOutcome(Verdict.FAIL if validation["verdict"] == Verdict.FAIL else Verdict.INCONCLUSIVE, ())
+    else:
+        outcome = decide(measurements_from_json(evaluation), release.project.policy.gate)
+    advance(0.5)
+    record = DecisionRecord.of(compose(release, outcome, validation, evaluation))
+    record.write(release.folder / FILE_NAME)
+    _write_reports(record, release.folder)
+    if release.journal.done(Step.TRAIN):
+        _keep_with_run(release, record, evaluation or {})
+    open_checks = [check for check in outcome.checks if check.verdict is not Verdict.PASS]
+    summary = f"{len(outcome.checks) - len(open_checks)} of {len(outcome.checks)} checks passed"
+    if validation["verdict"] != Verdict.PASS:
+        summary = "the data did not validate"
+    elif open_checks:
+        summary += f"; {open_checks[0].reason}"
+    result = {
+        "verdict": outcome.verdict.value,
+        "digest": record.digest,
+        "not_passed": [check.id for check in open_checks],
+    }
+    return StepDone(result, summary, outcome.verdict)
+
+
+def compose(
+    release: Release, outcome: GateOutcome, validation: dict[str, Any], evaluation: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Everything that the decision rests on, as one JSON object."""
+    journal, policy, dataset = release.journal, release.project.policy, release.project.dataset
+    trained = journal.result(Step.TRAIN) if journal.done(Step.TRAIN) else None
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "decision",
+        "release": {
+            "id": journal.id,
+            "model": policy.model,
+            "task": policy.task.value,
+            "created_at": journal.created_at,
+            "commit": journal.commit["sha"],
+            "branch": journal.commit["branch"],
+            "dirty": journal.commit["dirty"],
+        },
+        "policy": {"digest": policy.digest, "gate": policy.gate.model_dump(mode="json")},
+        "data": {
+            name: {**asdict(found), "path": configured}
+            for name, found, configured in (
+                ("train", dataset.train_fingerprint, policy.data.train),
+                ("evaluate", dataset.evaluate_fingerprint, policy.data.evaluate),
+            )
+        },
+        "training": None if trained is None else {**policy.train.model_dump(mode="json"), **trained},
+        "validation": validation,
+        "champion": (evaluation or {}).get("champion"),
+        **outcome_to_json(outcome),
+        "software": {"weighbridge": version("weighbridge")},
+    }
+
+
+def _read_evaluation(release: Release) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((release.folder / "evaluation.json").read_bytes())
+    return content
+
+
+def _write_reports(record: DecisionRecord, folder: Path) -> None:
+    from evaluation.reports.document import decision_document
+    from evaluation.reports.html import to_html
+    from evaluation.reports.markdown import to_markdown
+
+    document = decision_document(record.content)
+    write_whole(folder / "report.md", to_markdown(document).encode())
+    write_whole(folder / "report.html", to_html(document).encode())
+
+
+def _keep_with_run(release: Release, record: DecisionRecord, evaluation: dict[str, Any]) -> None:
+    registry, run_id = release.project.registry, release.journal.result(Step.TRAIN)["run_id"]
+    names = (FILE_NAME, "report.html", "report.md", "validation.html", "reference.parquet", "predictions.parquet")
+    registry.log_evidence(run_id, [release.folder / name for name in names])
+    values = {name: found["value"] for name, found in evaluation.get("overview", {}).items()}
+    registry.log_metrics(run_id, {name: value for name, value in values.items() if value is not None})
+    registry.tag_run(run_id, {"verdict": record.verdict.value, "decision_digest": record.digest})

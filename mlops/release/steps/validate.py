@@ -1,0 +1,31 @@
+"""Step 1: are these the data that the policy speaks of?"""
+
+import json
+
+from evaluation.types import Verdict
+from mlops.data.validate import validate, validation_to_json
+from mlops.decision.record import write_whole
+from mlops.release.run import Fraction, Release, StepDone
+
+
+def perform(release: Release, advance: Fraction) -> StepDone:
+    """Check schema, target, balance, duplicates, overlap and the user's expectations; keep the page."""
+    from evaluation.reports.document import validation_document
+    from evaluation.reports.html import to_html
+
+    policy = release.project.policy
+    suite = release.project.folder / policy.data.expectations if policy.data.expectations else None
+    found = validate(
+        release.project.dataset, task=policy.task, data=policy.data, expectations=suite, progress=advance
+    )
+    content = validation_to_json(found)
+    write_whole(release.folder / "validation.json", json.dumps(content, indent=1, allow_nan=False).encode())
+    write_whole(release.folder / "validation.html", to_html(validation_document(content)).encode())
+    failed = [check for check in found.checks if check.verdict is not Verdict.PASS]
+    rows = release.project.dataset.train.height, release.project.dataset.evaluate.height
+    summary = f"{rows[0]:,} + {rows[1]:,} rows, {len(found.checks)} checks"
+    if failed:
+        summary += f"; {len(failed)} not passed: {failed[0].message}"
+    return StepDone(
+        {"verdict": found.verdict.value, "failed": [check.name for check in failed]}, summary, found.verdict
+    )

@@ -1,0 +1,116 @@
+"""Finding and calling the user's training function."""
+
+import difflib
+import importlib
+import inspect
+import random
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evaluation.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TrainFunction = Callable[..., Any]
+
+
+@contextmanager
+def entrypoint(name: str, project_dir: Path) -> Iterator[TrainFunction]:
+    """Import `module:function` from the project; its modules are forgotten afterwards, so two projects can follow.
+
+    Raises UserError for a module that is missing or raises, and for a function that is missing (with the nearest name).
+    """
+    module_name, _, function_name = name.partition(":")
+    before = set(sys.modules)
+    sys.path.insert(0, str(project_dir))
+    importlib.invalidate_caches()
+    try:
+        yield _function(_module(module_name, project_dir), function_name, name)
+    finally:
+        sys.path.remove(str(project_dir))
+        for new in set(sys.modules) - before:
+            if Path(getattr(sys.modules[new], "__file__", None) or "/").is_relative_to(project_dir):
+                del sys.modules[new]
+
+
+def call(
+    function: TrainFunction,
+    features: "pd.DataFrame",
+    target: "pd.Series",
+    *,
+    seed: int,
+    params: Mapping[str, Any],
+    project_dir: Path,
+) -> Any:
+    """Call the training function with everything random seeded; what it raises becomes one UserError."""
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - users' code and scikit-learn read the global state
+    try:
+        inspect.signature(function).bind(features, target, seed=seed, **params)
+    except TypeError as error:
+        raise UserError(
+            f"the training function cannot be called: {error}",
+            expected="def train(features, target, *, seed, **params), with the params named in weighbridge.yaml",
+            next_step="correct train.params in weighbridge.yaml or the function",
+        ) from None
+    try:
+        model = function(features, target, seed=seed, **params)
+    except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+        raise _failed(error, project_dir) from error
+    if model is None:
+        raise UserError("the training function returned nothing", expected="a fitted model", next_step="return the model")
+    return model
+
+
+def _module(name: str, project_dir: Path) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        files = sorted(path.stem for path in project_dir.glob("*.py"))
+        missing = str(error.name)
+        raise UserError(
+            f"train: no module named '{missing}'" + ("" if missing == name else f", which {name} imports"),
+            expected=f"one of {', '.join(files) or 'no .py file found'} in the project's folder, or an installed package",
+            next_step=_suggest(missing, files, "correct train in weighbridge.yaml"),
+        ) from None
+    except Exception as error:  # noqa: BLE001 - importing runs the user's code
+        raise _failed(error, project_dir) from error
+
+
+def _function(module: Any, function_name: str, name: str) -> TrainFunction:
+    function = getattr(module, function_name, None)
+    if callable(function):
+        return function  # type: ignore[no-any-return]
+    names = [key for key, value in vars(module).items() if inspect.isfunction(value) and not key.startswith("_")]
+    raise UserError(
+        f"train: '{name}' names no function",
+        expected=f"one of: {', '.join(names) or 'no function found'}",
+        next_step=_suggest(function_name, names, "correct train in weighbridge.yaml"),
+    )
+
+
+def _suggest(word: str, known: list[str], otherwise: str) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else otherwise
+
+
+def _failed(error: Exception, project_dir: Path) -> UserError:
+    """Point at the line of the user's own code that the error came through last."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(project_dir)
+    ]
+    place = f"{Path(frames[-1].filename).relative_to(project_dir)}:{frames[-1].lineno}" if frames else "outside the project"
+    return UserError(
+        f"training raised {type(error).__name__} at {place}: {str(error)[:500]}",
+        expected="a function that returns a fitted model",
+        next_step=f"correct {place} and run the same command again",
+    )

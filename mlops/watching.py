@@ -1,0 +1,64 @@
+"""One pass of the monitor over what this project serves."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from evaluation.errors import UserError
+from mlops.config import FILE_NAME, resolved_alerts
+from mlops.packaging.bundle import Bundle
+from mlops.project import Project
+from mlops.registry.client import Alias
+from mlops.registry.promote import fetch_bundle
+from monitoring.run import WatchPass, monitor_once
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def open_watch(project: Project, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Callable[[], WatchPass]:
+    """Give the function that looks once at the champion of now; every call asks the registry who that is."""
+
+    def look() -> WatchPass:
+        import polars as pl
+
+        bundle = _champion(project)
+        return monitor_once(
+            log=project.request_log,
+            reference=pl.read_parquet(bundle.reference),
+            model=bundle.model,
+            version=bundle.version,
+            task=bundle.task,
+            threshold=bundle.threshold,
+            config=project.policy.monitor,
+            alerts=resolved_alerts(project.policy, project.folder / FILE_NAME),
+            home=project.home,
+            clock=clock,
+        )
+
+    return look
+
+
+def _champion(project: Project) -> Bundle:
+    version = project.registry.by_alias(Alias.CHAMPION)
+    if version is None:
+        raise UserError(
+            f"'{project.policy.model}' has no champion to watch",
+            expected="a release that passed and was deployed",
+            next_step="weighbridge release",
+        )
+    return fetch_bundle(project.registry, version, project.home / "bundles")
+
+
+def show(seen: WatchPass) -> "RenderableType":
+    """A pass as a table for people."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    colours = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
+    table = Table("check", "subject", "verdict", "what was seen", box=None)
+    for finding in seen.findings:
+        verdict = Text(finding.verdict.value, colours[finding.verdict.value])
+        table.add_row(finding.check, finding.subject, verdict, finding.message)
+    return Group(f"version {seen.version} of {seen.model}, {seen.window}", "", table)

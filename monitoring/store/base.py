@@ -44,7 +44,12 @@ class RequestLog(Protocol):
         ...
 
     def read(
-        self, *, model: str, version: str | None = None, since: datetime | None = None, last: int | None = None
+        self,
+        *,
+        model: str,
+        version: str | None = None,
+        since: datetime | None = None,
+        last: int | None = None,
     ) -> pl.DataFrame:
         """Read the newest records, oldest first, joined with their labels.
 

@@ -1,0 +1,314 @@
+"""The Delta Lake request log: what goes in comes out, also across versions, processes and failures."""
+
+import datetime as dt
+import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
+
+import deltalake
+import polars as pl
+import pytest
+
+from evaluation.errors import EnvironmentProblem
+from monitoring.store import table
+from monitoring.store.base import LabelRecord, RequestLog, RequestRecord
+from monitoring.store.delta import DeltaRequestLog
+
+START = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
+FIXED = ["id", "at", "version", "release_id", "latency_ms", "prediction", "score", "target"]
+
+
+def record(number, *, hours=0.0, model="lending", version="1", label=1, **inputs):
+    return RequestRecord(
+        id=f"r{number}",
+        at=START + dt.timedelta(seconds=number, hours=hours),
+        model=model,
+        version=version,
+        release_id="20260301-120000-1a2b3c4d",
+        latency_ms=1.5,
+        label=label,
+        score=0.75,
+        inputs=inputs or {"age": number},
+    )
+
+
+def label(number, value=1, *, hours=0.0):
+    return LabelRecord(id=f"r{number}", at=START + dt.timedelta(hours=hours), label=value)
+
+
+@pytest.fixture
+def log(tmp_path) -> RequestLog:
+    return DeltaRequestLog(tmp_path / "log")
+
+
+def files(log_folder: Path) -> list[Path]:
+    return [path for path in log_folder.rglob("*.parquet") if "_delta_log" not in path.parts]
+
+
+def test_an_empty_log_gives_an_empty_frame_and_makes_nothing(log, tmp_path):
+    frame = log.read(model="lending")
+    assert frame.columns == FIXED
+    assert frame.height == 0
+    log.append([])
+    log.append_labels([])
+    log.compact()
+    assert not (tmp_path / "log").exists()
+
+
+def test_what_was_appended_is_read_oldest_first(log):
+    log.append([record(2), record(0)])
+    log.append([record(1)])
+    frame = log.read(model="lending")
+    assert frame.row(0, named=True) == {
+        "id": "r0",
+        "at": START,
+        "version": "1",
+        "release_id": "20260301-120000-1a2b3c4d",
+        "latency_ms": 1.5,
+        "prediction": 1,
+        "score": 0.75,
+        "target": None,
+        "input.age": 0,
+    }
+    assert frame["id"].to_list() == ["r0", "r1", "r2"]
+
+
+def test_a_moment_of_another_zone_is_stored_as_utc(log):
+    moment = dt.datetime(2026, 3, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=3)))
+    log.append([RequestRecord("a", moment, "lending", "1", "r", 1.0, 1, None, {})])
+    assert log.read(model="lending")["at"].to_list() == [dt.datetime(2026, 2, 28, 22, tzinfo=dt.UTC)]
+    assert log.read(model="lending", since=moment).height == 1
+
+
+@pytest.mark.parametrize("predictions", [[0, 1], [0.25, -3.0], ["cat", "dog"], [True, False]])
+def test_predictions_and_labels_keep_their_type(log, predictions):
+    log.append([record(number, label=value) for number, value in enumerate(predictions)])
+    log.append_labels([label(number, value) for number, value in enumerate(predictions)])
+    frame = log.read(model="lending")
+    assert frame["prediction"].to_list() == predictions
+    assert frame["target"].to_list() == predictions
+    assert frame["prediction"].dtype == pl.Series(predictions).dtype
+
+
+class TestVersionsWithOtherFeatures:
+    def test_each_version_has_its_own_columns(self, log):
+        log.append([record(0, version="1", age=30, job="none")])
+        log.append([record(1, version="2", age=31, income=10.5)])
+        assert log.read(model="lending", version="1").columns == [*FIXED, "input.age", "input.job"]
+        assert log.read(model="lending", version="2").columns == [*FIXED, "input.age", "input.income"]
+        assert log.read(model="lending").select("input.job", "input.income").rows() == [
+            ("none", None),
+            (None, 10.5),
+        ]
+
+    def test_a_whole_number_that_becomes_a_fraction_loses_nothing(self, log):
+        log.append([record(0, version="1", age=30)])
+        log.append([record(1, version="2", age=30.5)])
+        assert log.read(model="lending")["input.age"].to_list() == [30.0, 30.5]
+        assert log.read(model="lending", version="1")["input.age"].dtype == pl.Int64
+
+    def test_a_number_that_becomes_text(self, log):
+        log.append([record(0, version="1", grade=1)])
+        log.append([record(1, version="2", grade="A")])
+        assert log.read(model="lending")["input.grade"].to_list() == ["1", "A"]
+
+    def test_names_that_differ_by_case_or_are_not_identifiers(self, log):
+        names = ["age", "Age", "sepal length (cm)", "a,b;c=d{e}", "input.x", "größe", ""]
+        log.append([record(0, **dict.fromkeys(names, 1.0))])
+        assert log.read(model="lending").columns[len(FIXED) :] == [f"input.{name}" for name in names]
+
+    def test_a_feature_left_out_by_every_record_is_a_null_column(self, log):
+        log.append([record(0, age=None)])
+        assert log.read(model="lending").schema["input.age"] == pl.Null
+
+
+class TestRead:
+    def test_only_the_model_and_the_version_asked_for(self, log):
+        log.append([record(0), record(1, version="2"), record(2, model="flights", distance=100)])
+        assert log.read(model="lending")["id"].to_list() == ["r0", "r1"]
+        assert log.read(model="lending", version="2")["id"].to_list() == ["r1"]
+        assert "input.distance" not in log.read(model="lending").columns
+        assert log.read(model="nobody").columns == FIXED
+
+    def test_since_is_inclusive(self, log):
+        log.append([record(number) for number in range(4)])
+        frame = log.read(model="lending", since=START + dt.timedelta(seconds=2))
+        assert frame["id"].to_list() == ["r2", "r3"]
+
+    @pytest.mark.parametrize("last", [0, 1, 3, 7, 30, 100])
+    def test_last_is_the_newest_whatever_the_files(self, log, last):
+        for batch in range(6):
+            log.append([record(number * 6 + batch, hours=number * 7) for number in range(5)])
+        everything = log.read(model="lending")["id"].to_list()
+        assert (
+            log.read(model="lending", last=last)["id"].to_list()
+            == everything[len(everything) - min(last, 30) :]
+        )
+
+    def test_last_looks_further_back_while_other_models_are_in_between(self, log):
+        log.append([record(number) for number in range(3)])
+        for batch in range(1, 8):
+            log.append([record(batch * 100 + number, model="flights") for number in range(3)])
+        log.append([record(5000)])
+        assert log.read(model="lending", last=3)["id"].to_list() == ["r1", "r2", "r5000"]
+
+    def test_last_with_since(self, log):
+        log.append([record(number) for number in range(9)])
+        frame = log.read(model="lending", since=START + dt.timedelta(seconds=6), last=5)
+        assert frame["id"].to_list() == ["r6", "r7", "r8"]
+
+    def test_last_does_not_open_what_is_older(self, log, tmp_path):
+        log.append([record(0)])
+        (first,) = files(tmp_path)
+        log.append([record(1)])
+        first.unlink()
+        assert log.read(model="lending", last=1)["id"].to_list() == ["r1"]
+        with pytest.raises(EnvironmentProblem):
+            log.read(model="lending", last=2)
+
+
+class TestLabels:
+    def test_the_newest_counts(self, log):
+        log.append([record(0), record(1)])
+        log.append_labels([label(0, 0, hours=2)])
+        log.append_labels([label(0, 1, hours=1)])
+        assert log.read(model="lending")["target"].to_list() == [0, None]
+
+    def test_in_one_call_the_newest_counts_and_of_equals_the_last(self, log):
+        log.append([record(0), record(1)])
+        log.append_labels([label(0, 5, hours=2), label(0, 6, hours=1), label(1, 7), label(1, 8)])
+        assert log.read(model="lending")["target"].to_list() == [5, 8]
+
+    def test_a_label_may_come_before_its_request(self, log):
+        log.append_labels([label(0, 1, hours=-3), label(99, 0)])
+        assert log.read(model="lending").height == 0
+        log.append([record(0)])
+        assert log.read(model="lending")["target"].to_list() == [1]
+
+    def test_every_row_of_a_repeated_id_gets_the_label(self, log):
+        log.append([record(0), record(0)])
+        log.append_labels([label(0)])
+        assert log.read(model="lending")["target"].to_list() == [1, 1]
+
+
+class TestCompaction:
+    def test_small_files_become_one_and_nothing_is_lost(self, log, tmp_path):
+        for number in range(5):
+            log.append([record(number)])
+            log.append_labels([label(number)])
+        before = log.read(model="lending")
+        log.compact()
+        for name in ("requests", "labels"):
+            assert len(deltalake.DeltaTable(tmp_path / "log" / name).file_uris()) == 1
+        assert log.read(model="lending").equals(before)
+        log.append([record(9)])
+        assert log.read(model="lending").height == 6
+
+    def test_the_writer_compacts_from_time_to_time(self, log, tmp_path, monkeypatch):
+        monkeypatch.setattr(table, "_COMPACT_EVERY", 4)
+        for number in range(10):
+            log.append([record(number)])
+        assert len(deltalake.DeltaTable(tmp_path / "log" / "requests").file_uris()) == 3
+        assert log.read(model="lending").height == 10
+
+    def test_merged_files_go_after_an_hour(self, log, tmp_path, monkeypatch):
+        monkeypatch.setattr(table, "_KEEP_MERGED", dt.timedelta(0))
+        for number in range(5):
+            log.append([record(number)])
+        log.compact()
+        assert len(files(tmp_path)) == 1
+        assert log.read(model="lending").height == 5
+
+
+def append_many(folder, name, count, barrier):
+    log = DeltaRequestLog(folder)
+    barrier.wait()
+    for number in range(count):
+        log.append([record(number, version=name, **{f"only_{name}": number})])
+        log.append_labels([label(number)])
+
+
+def test_several_processes_make_and_fill_one_log_while_it_is_read_and_compacted(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(4)
+    writers = [
+        context.Process(target=append_many, args=(tmp_path / "log", name, 15, barrier))
+        for name in ("a", "b", "c")
+    ]
+    for writer in writers:
+        writer.start()
+    barrier.wait()
+    reader = DeltaRequestLog(tmp_path / "log")
+    seen = 0
+    while any(writer.is_alive() for writer in writers):
+        rows = reader.read(model="lending").height
+        assert rows >= seen
+        seen = rows
+        reader.compact()
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    frame = reader.read(model="lending")
+    assert frame.height == frame.select("version", "id").unique().height == 45
+    assert frame["target"].null_count() == 0
+
+
+class TestFailures:
+    def test_a_commit_that_landed_although_an_error_was_told_is_not_repeated(self, log, monkeypatch):
+        def lands_and_raises(*args, **options):
+            write(*args, **options)
+            raise OSError("no space left on device")
+
+        write = deltalake.write_deltalake
+        monkeypatch.setattr(deltalake, "write_deltalake", lands_and_raises)
+        log.append([record(0)])
+        monkeypatch.undo()
+        log.append([record(1)])
+        assert log.read(model="lending")["id"].to_list() == ["r0", "r1"]
+
+    def test_a_commit_that_failed_is_told_and_can_be_repeated(self, log, monkeypatch):
+        def fails(*args, **options):
+            raise OSError("no space left on device")
+
+        monkeypatch.setattr(deltalake, "write_deltalake", fails)
+        with pytest.raises(EnvironmentProblem, match="no space left on device"):
+            log.append([record(0)])
+        monkeypatch.undo()
+        log.append([record(0)])
+        assert log.read(model="lending").height == 1
+
+    def test_a_folder_that_is_a_file(self, tmp_path):
+        (tmp_path / "log").write_text("")
+        with pytest.raises(EnvironmentProblem, match="cannot append to the request log"):
+            DeltaRequestLog(tmp_path / "log").append([record(0)])
+
+    def test_a_log_of_another_making(self, log, tmp_path):
+        deltalake.write_deltalake(tmp_path / "log" / "requests", pl.DataFrame({"other": [1]}))
+        with pytest.raises(EnvironmentProblem):
+            log.append([record(0)])
+        with pytest.raises(EnvironmentProblem):
+            log.read(model="lending")
+
+    def test_a_writer_that_slept_while_the_log_was_cleaned_loses_nothing(self, log, tmp_path):
+        log.append([record(0)])
+        other = DeltaRequestLog(tmp_path / "log")
+        for number in range(1, 4):
+            other.append([record(number)])
+        requests = deltalake.DeltaTable(tmp_path / "log" / "requests")
+        requests.create_checkpoint()
+        for version in range(requests.version()):
+            (tmp_path / "log" / "requests" / "_delta_log" / f"{version:020}.json").unlink()
+        log.append([record(4)])
+        assert log.read(model="lending").height == 5
+
+    def test_values_stay_out_of_the_statistics_of_the_table(self, log, tmp_path):
+        log.append([record(0, name="Grace Hopper", label="granted")])
+        commits = (tmp_path / "log" / "requests" / "_delta_log").glob("*.json")
+        text = "".join(path.read_text() for path in commits)
+        assert "min.at" in text or "minValues" in text
+        assert "Hopper" not in text
+        assert "granted" not in text
+
+
+def test_importing_the_store_does_not_import_deltalake():
+    code = "import sys, monitoring.store.delta; sys.exit('deltalake' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

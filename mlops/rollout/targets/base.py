@@ -22,7 +22,7 @@ class Lane:
     port: int
     """Where the router reaches it, on this machine."""
     handle: str
-    """What identifies it beyond doubt. local: `pid:create_time`; docker: the container's full id."""
+    """What identifies it beyond doubt. local: `pid:start time`; docker: the container's full id."""
     artefact: str
     """What is started again if it dies: a bundle's path, or an image by digest."""
     log: str
@@ -38,8 +38,8 @@ class Target(Protocol):
     """Where lanes run. It starts, watches and stops them; it knows no router, no state file and no champion.
 
     Lanes outlive the command that started them. `start` therefore marks each one (environment of the process,
-    labels of the container) with all fields of its Lane and with `log_dir`, in one step with the start itself, so
-    that `running` finds a lane whose starter was killed before it could write anything down.
+    labels of the container) with all fields of its Lane and with `log_dir`, in one step with the start itself:
+    so `running` finds a lane whose starter was killed before it could write anything down.
     """
 
     @property
@@ -52,16 +52,16 @@ class Target(Protocol):
     ) -> Lane:
         """Start a server for `artefact` on 127.0.0.1:`port` that logs requests below `log_dir`, ready or not.
 
-        Raises UserError for an artefact that is not there, EnvironmentProblem when the machine cannot start it.
+        Raises UserError for an artefact that is not there, EnvironmentProblem when it cannot be started.
         """
         ...
 
     def alive(self, lane: Lane) -> bool:
-        """Whether exactly this lane runs; False for another process that got its id. Readiness is not asked."""
+        """Whether exactly this lane runs, ready or not; False for another process that got its id."""
         ...
 
     def stop(self, lane: Lane, *, within_s: float) -> None:
-        """Ask it to end, force it after `within_s` seconds, return once it is gone; nothing if it is not alive."""
+        """Ask it to end, force it after `within_s` seconds, return once it is gone, or was already."""
         ...
 
     def running(self, log_dir: Path) -> tuple[Lane, ...]:
@@ -69,5 +69,5 @@ class Target(Protocol):
         ...
 
     def log_tail(self, lane: Lane, *, lines: int) -> tuple[str, ...]:
-        """The last lines that it wrote to stdout or stderr, oldest first; empty when there are none, no error."""
+        """The last lines that it wrote to stdout or stderr, oldest first; empty when there are none."""
         ...

@@ -1,0 +1,21 @@
+"""From the name in weighbridge.yaml to a target."""
+
+from pathlib import Path
+
+from mlops.config import RolloutConfig, ServeConfig
+from mlops.rollout.targets.base import Target
+
+
+def build_target(rollout: RolloutConfig, serve: ServeConfig, home: Path) -> Target:
+    """Make the target that `rollout.target` names.
+
+    >>> build_target(RolloutConfig(), ServeConfig(), Path(".weighbridge")).name
+    'local'
+    """
+    if rollout.target == "docker":
+        from mlops.rollout.targets.docker import DockerTarget
+
+        return DockerTarget(serve)
+    from mlops.rollout.targets.local import LocalTarget
+
+    return LocalTarget(serve, home / "serving" / "lanes")

@@ -1,0 +1,87 @@
+"""Lanes as processes of this machine."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evaluation.errors import UserError
+from mlops.config import ServeConfig
+from mlops.rollout import process
+from mlops.rollout.targets.base import Lane
+
+# -P: what lies in the folder where somebody typed the command must not shadow our packages.
+SERVER = (sys.executable, "-P", "-m", "mlops.serving")
+_MARK = "WEIGHBRIDGE_LANE"
+_HOST = "127.0.0.1"
+
+
+class LocalTarget:
+    """Starts `python -m mlops.serving` for a bundle; a handle is `pid:start time`."""
+
+    name = "local"
+
+    def __init__(self, serve: ServeConfig, logs: Path, *, command: Sequence[str] = SERVER) -> None:
+        self._serve = serve
+        self._logs = logs
+        self._command = tuple(command)
+
+    def start(  # noqa: PLR0913 - the protocol's names
+        self, artefact: str, *, version: str, release_id: str, model: str, port: int, log_dir: Path
+    ) -> Lane:
+        """Start a detached server process; raises UserError when the bundle is not a folder."""
+        if not Path(artefact).is_dir():
+            raise UserError(
+                f"no bundle at {artefact}",
+                expected="a folder that `weighbridge deploy` made from a registered version",
+                next_step="weighbridge deploy",
+            )
+        started = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        log = self._logs / f"{model}-{version}-{started}-{port}.log"
+        lane = Lane(model, version, release_id, self.name, _HOST, port, "", artefact, str(log))
+        mark = json.dumps({**asdict(lane), "log_dir": str(log_dir)})
+        handle = process.spawn(
+            (*self._command, *self._arguments(lane, log_dir)), mark={_MARK: mark}, log=log, folder=self._logs
+        )
+        return replace(lane, handle=handle)
+
+    def _arguments(self, lane: Lane, log_dir: Path) -> tuple[str, ...]:
+        where = (
+            str(Path(lane.artefact).resolve()),
+            "--host",
+            lane.host,
+            "--port",
+            str(lane.port),
+            "--log-dir",
+            str(log_dir),
+        )
+        limits = (
+            "--max-body-kb",
+            str(self._serve.max_body_kb),
+            "--max-records",
+            str(self._serve.max_records),
+        )
+        return (*where, *limits)
+
+    def alive(self, lane: Lane) -> bool:
+        """Whether this very process runs."""
+        return process.find(lane.handle) is not None
+
+    def stop(self, lane: Lane, *, within_s: float) -> None:
+        """SIGTERM, then SIGKILL; returns when it and its children are gone."""
+        process.stop(lane.handle, within_s=within_s)
+
+    def running(self, log_dir: Path) -> tuple[Lane, ...]:
+        """Lanes found by the mark in their environment."""
+        found = []
+        for handle, mark in process.marked(_MARK):
+            content = json.loads(mark)
+            if content.pop("log_dir") == str(log_dir):
+                found.append(replace(Lane(**content), handle=handle))
+        return tuple(found)
+
+    def log_tail(self, lane: Lane, *, lines: int) -> tuple[str, ...]:
+        """The end of its log file."""
+        return process.tail(Path(lane.log), lines=lines)

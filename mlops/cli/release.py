@@ -8,6 +8,8 @@ from evaluation.types import Verdict
 from mlops.cli.context import EXIT_CODES, RELEASE_OPTION, Steps, open_project, to_github
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from mlops.release.journal import Step
     from mlops.release.run import Release
 
@@ -97,7 +99,7 @@ def _one(context: typer.Context, step: "Step", release_id: str | None) -> int:
     return 0
 
 
-def conclude(chosen: "Release", verdict: Verdict) -> int:
+def conclude(chosen: "Release", verdict: Verdict, screen: "Console | None" = None) -> int:
     """Show the decision in a table, where its evidence is, and the exit code."""
     from evaluation.reports.document import decision_document
     from evaluation.reports.terminal import to_terminal
@@ -106,7 +108,7 @@ def conclude(chosen: "Release", verdict: Verdict) -> int:
     from mlops.release.journal import Step
 
     record = DecisionRecord.read(chosen.folder / FILE_NAME)
-    screen = console()
+    screen = screen or console()
     screen.print(to_terminal(decision_document(record.content)))
     screen.print(f"record  {chosen.folder / FILE_NAME}\nreport  {chosen.folder / 'report.html'}", soft_wrap=True)
     results = chosen.journal.steps.get(Step.DEPLOY.value, {}).get("result", {})

@@ -1,0 +1,181 @@
+"""The demonstration, told in order; each scene does what a user's command would do."""
+
+import json
+import os
+import queue
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evaluation.errors import EnvironmentProblem
+from evaluation.types import Verdict
+from mlops.demo import projects, traffic
+from mlops.demo.receiver import Receiver, receive
+from mlops.project import Project
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_ALERT_WITHIN_S = 10.0
+
+
+def tell(folder: Path, screen: "Console") -> int:
+    """Run the whole demonstration in a folder; returns the exit code.
+
+    Raises EnvironmentProblem when the story does not go as it must.
+    """
+    started = time.perf_counter()
+    with ExitStack() as cleanup:
+        receiver = cleanup.enter_context(receive())
+        cleanup.enter_context(_environment(folder, receiver))
+        lending, flights = projects.prepare(folder)
+        for project in (lending, flights):
+            cleanup.callback(_stop, project)
+        _scene(screen, "1", "A credit model is weighed, registered and served")
+        good_release(lending, screen)
+        _scene(screen, "2", "A second training run treats women and men differently, and is stopped")
+        biased_release(lending, screen)
+        _scene(screen, "3", "A flight-delay model is served month by month, until its monitor speaks")
+        month = watched_flights(flights, screen, receiver)
+    where_to_look(lending, flights, screen)
+    screen.print(f"\n[green]✓[/green] drift was told in month {month}; {time.perf_counter() - started:.0f} s in all")
+    return 0
+
+
+def good_release(project: Project, screen: "Console") -> None:
+    """Release version 1 and ask it one question."""
+    verdict = _release(project, screen)
+    _expect(verdict is Verdict.PASS, f"the first release was decided '{verdict}'")
+    answer = traffic.ask_first_row(project)
+    said = answer["predictions"][0]
+    screen.print(f"  POST {traffic.url(project)}/predict -> {json.dumps(said)}, version {answer['version']}")
+
+
+def biased_release(project: Project, screen: "Console") -> None:
+    """Commit the harmful change, release, and show that the old champion still answers."""
+    projects.make_lending_biased(project.folder)
+    verdict = _release(Project.open(project.folder), screen)
+    _expect(verdict is Verdict.FAIL, f"the biased release was decided '{verdict}'")
+    answer = traffic.ask_first_row(project)
+    _expect(answer["version"] == "1", f"version {answer['version']} answers")
+    screen.print(f"  version {answer['version']} goes on answering at {traffic.url(project)}")
+
+
+def watched_flights(project: Project, screen: "Console", receiver: Receiver) -> int:
+    """Release the flight model, then serve the year's months until an alert about drift arrives; returns the month."""
+    from mlops.watching import open_watch
+
+    verdict = _release(project, screen)
+    _expect(verdict is Verdict.PASS, f"the flight model was decided '{verdict}'")
+    look = open_watch(project)
+    for month, rows in traffic.months(project):
+        served = traffic.serve_month(project, rows)
+        seen = look()
+        drifted = [item for item in seen.findings if item.check == "drift" and item.verdict is Verdict.FAIL]
+        quality = next((item.message for item in seen.findings if item.check == "performance"), "")
+        names = ", ".join(item.subject for item in drifted[:4]) or "none"
+        screen.print(f"  month {month:>2}: {served:,} predictions, labels came; drift: {names}; {quality}")
+        if drifted:
+            _show_alert(receiver, screen)
+            return month
+    raise EnvironmentProblem("the year ended without a drift alert", expected="drift, as flights change over a year")
+
+
+def where_to_look(lending: Project, flights: Project, screen: "Console") -> None:
+    """Print the commands and files that show the evidence."""
+    from mlops.release.run import decided
+
+    stopped = decided(lending)
+    reports = sorted((flights.home / "monitoring").glob("*/report.html"))
+    _scene(screen, "→", "Where to look")
+    for what, where in (
+        ("decision record", stopped.folder / "decision.json"),
+        ("gate report", stopped.folder / "report.html"),
+        ("in plain words", f"weighbridge -p {_short(lending.folder)} explain"),
+        ("MLflow", f"weighbridge -p {_short(lending.folder)} mlflow-ui"),
+        ("drift report", reports[-1]),
+        ("Evidently", f"weighbridge -p {_short(flights.folder)} drift-ui"),
+        ("serve again", f"weighbridge -p {_short(lending.folder)} deploy"),
+    ):
+        screen.print(f"  {what:<16} {_short(where) if isinstance(where, Path) else where}", soft_wrap=True)
+
+
+def _release(project: Project, screen: "Console") -> Verdict:
+    from mlops.cli.context import Steps
+    from mlops.cli.release import conclude
+    from mlops.release.lock import only_one
+    from mlops.release.run import begin, run_all
+
+    with only_one(project.home), Steps() as steps:
+        current = begin(project)
+        steps.title(f"release {current.id} of {project.policy.model}")
+        verdict = run_all(current, steps)
+    conclude(current, verdict, screen)
+    return verdict
+
+
+def _show_alert(receiver: Receiver, screen: "Console") -> None:
+    try:
+        alert = receiver.arrived.get(timeout=_ALERT_WITHIN_S)
+    except queue.Empty:
+        raise EnvironmentProblem(
+            "drift was found, but no alert arrived", expected="a message at the receiver on loopback"
+        ) from None
+    screen.print(f"  [bold red]alert[/bold red] {alert['title']}")
+    for line in str(alert["message"]).splitlines()[:6]:
+        screen.print(f"        {line}", markup=False)
+
+
+@contextmanager
+def _environment(folder: Path, receiver: Receiver) -> Iterator[None]:
+    """The demo has its own store and its own receiver, whatever the shell has set; both end with it."""
+    changed: dict[str, str | None] = {
+        "ALERT_URL": receiver.address,
+        "MLFLOW_TRACKING_URI": None,
+        "WEIGHBRIDGE_HOME": None,
+        "GITHUB_OUTPUT": None,
+    }
+    before = {name: os.environ.get(name) for name in changed}
+    folder.mkdir(parents=True, exist_ok=True)
+    _set(changed)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(values: dict[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _stop(project: Project) -> None:
+    project.rollout().stop()
+
+
+def _scene(screen: "Console", number: str, title: str) -> None:
+    screen.print(f"\n[bold]{number}  {title}[/bold]")
+
+
+def _expect(held: bool, found: str) -> None:
+    if not held:
+        raise EnvironmentProblem(
+            f"the demonstration went another way: {found}",
+            expected="the story that the README tells",
+            next_step="weighbridge demo --dir another-folder, and report it with the decision record",
+        )
+
+
+def _short(path: Path) -> str:
+    """Relative to where the user is, when it lies below."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+

@@ -1,0 +1,1 @@
+"""What can be measured: one frozen `Metric` each, found by name in `builtin`."""

@@ -1,0 +1,215 @@
+"""What a metric is: its meaning, its value on rows, and how it answers to resampling."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.errors import Undefined
+from evaluation.types import Direction, FloatArray, IntArray, Task
+
+Mask = NDArray[np.bool_]
+Weights = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """All that a metric sees: n rows (or n timed requests) of one model.
+
+    target, label: (n,) class codes 0..k-1, where 1 is the positive class of a binary task; or real values.
+    score: (n,) probability of the positive class, None where the model gives none.
+    groups: (n,) codes into `group_names`, None where no group was asked for.
+    latency_ms: (n,) milliseconds a request; target and label are then empty.
+    """
+
+    target: NDArray[Any]
+    label: NDArray[Any]
+    score: FloatArray | None = None
+    groups: IntArray | None = None
+    group_names: tuple[str, ...] = ()
+    latency_ms: FloatArray | None = None
+
+    @classmethod
+    def of_latency(cls, latency_ms: FloatArray) -> "Sample":
+        """A sample of timed requests and nothing else."""
+        empty = np.empty(0)
+        return cls(empty, empty, latency_ms=np.asarray(latency_ms, dtype=np.float64))
+
+    @property
+    def n(self) -> int:
+        """How many rows, or requests."""
+        return len(self.target) if self.latency_ms is None else len(self.latency_ms)
+
+    def take(self, rows: IntArray | Mask) -> "Sample":
+        """The same sample on some rows, by index (repeats allowed) or by mask.
+
+        >>> Sample(np.array([0, 1, 1]), np.array([0, 0, 1])).take(np.array([2, 2])).target
+        array([1, 1])
+        """
+        if self.latency_ms is not None:
+            return replace(self, latency_ms=self.latency_ms[rows])
+        return replace(
+            self,
+            target=self.target[rows],
+            label=self.label[rows],
+            score=None if self.score is None else self.score[rows],
+            groups=None if self.groups is None else self.groups[rows],
+        )
+
+
+Point = Callable[[Sample], float]
+Weighted = Callable[[Sample, Weights], FloatArray]
+
+
+class Need(StrEnum):
+    """What a metric cannot do without."""
+
+    SCORES = "scores"
+    TWO_CLASSES = "two classes"
+    GROUPS = "groups"
+    LATENCY = "latency"
+
+
+class Across(StrEnum):
+    """How the rates of several groups become one number."""
+
+    DIFFERENCE = "largest difference"
+    RATIO = "least ratio"
+    WORST = "least rate"
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """A share of rows: `counts` gives (hits, base), both (n,) masks, hits within base."""
+
+    name: str
+    counts: Callable[[Sample], tuple[Mask, Mask]]
+
+
+@dataclass(frozen=True)
+class GroupRates:
+    """Proportions taken in every group, and one number across the groups."""
+
+    rates: tuple[Proportion, ...]
+    across: Across
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """The q-quantile of latency, 0 < q < 1."""
+
+    q: float
+
+
+Design = Proportion | GroupRates | Quantile
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One thing to measure; everything the gate must know about it is declared here, nothing is guessed.
+
+    point: the value on a sample by a well-kept library; raises Undefined where there is none, never NaN.
+    The first line of its docstring is the metric's summary, and its example runs as a test.
+    weighted: the same value for b resamples at once: (b, n) multiplicities in, (b,) out, NaN where undefined.
+    Without it rows are drawn one resample at a time and `point` is called, which is slower.
+    design: what the metric is made of, from which a better interval than percentiles follows.
+    ranked: False where neither more nor less is better; such a metric has bounds but is not compared with a
+    champion.
+    """
+
+    name: str
+    direction: Direction
+    range: tuple[float, float]
+    tasks: frozenset[Task]
+    point: Point
+    weighted: Weighted | None = None
+    design: Design | None = None
+    needs: frozenset[Need] = field(default_factory=frozenset)
+    unit: str = ""
+    ranked: bool = True
+
+    @property
+    def summary(self) -> str:
+        """One sentence for a list of metrics."""
+        return (self.point.__doc__ or self.name).strip().splitlines()[0]
+
+
+def shares(proportion: Proportion) -> Weighted:
+    """The `weighted` of a proportion: drawn hits over drawn base."""
+
+    def weighted(sample: Sample, weights: Weights) -> FloatArray:
+        hits, base = proportion.counts(sample)
+        columns = np.stack([hits, base], axis=1).astype(np.float32)
+        drawn = (weights @ columns).astype(np.float64)
+        return divide(drawn[:, 0], drawn[:, 1])
+
+    return weighted
+
+
+def group_rates(design: GroupRates, sample: Sample, weights: Weights) -> FloatArray:
+    """Every proportion in every group and resample: (b, rates, groups), NaN where a group has no base."""
+    member = membership(sample)
+    columns = [mask[:, None] & member for rate in design.rates for mask in rate.counts(sample)]
+    drawn = (weights @ np.concatenate(columns, axis=1).astype(np.float32)).astype(np.float64)
+    by_rate = drawn.reshape(len(weights), len(design.rates), 2, member.shape[1])
+    return divide(by_rate[:, :, 0], by_rate[:, :, 1])
+
+
+def membership(sample: Sample) -> Mask:
+    """Which row is in which group, as (n, groups)."""
+    if sample.groups is None:
+        raise Undefined("no groups were named")
+    return np.equal(sample.groups[:, None], np.arange(len(sample.group_names)))
+
+
+def across_groups(across: Across, rates: FloatArray) -> FloatArray:
+    """One number out of rates (..., rates, groups): the worst over the rates, NaN where any is missing.
+
+    >>> across_groups(Across.DIFFERENCE, np.array([[0.5, 0.75], [0.25, 0.25]]))
+    array(0.25)
+    """
+    least, most = rates.min(axis=-1), rates.max(axis=-1)
+    if across is Across.DIFFERENCE:
+        worst = (most - least).max(axis=-1)
+    elif across is Across.RATIO:
+        worst = divide(least, most).min(axis=-1)
+    else:
+        worst = least.min(axis=-1)
+    return np.asarray(worst, dtype=np.float64)
+
+
+def means(loss: FloatArray, weights: Weights) -> FloatArray:
+    """Weighted mean of a value per row in every resample, NaN where nothing was drawn."""
+    return divide(weights @ loss, totals(weights))
+
+
+def totals(weights: Weights) -> FloatArray:
+    """Rows drawn in every resample."""
+    return np.asarray(weights.sum(axis=1, dtype=np.float64))
+
+
+def divide(above: FloatArray, below: FloatArray) -> FloatArray:
+    """Quotient with NaN, not a warning, where `below` is 0."""
+    quotient = np.full(np.shape(below), math.nan)
+    np.divide(above, below, out=quotient, where=np.asarray(below) != 0)
+    return quotient
+
+
+def require(condition: bool, problem: str) -> None:
+    """Raise Undefined unless a metric's precondition holds."""
+    if not condition:
+        raise Undefined(problem)
+
+
+def scores(sample: Sample) -> FloatArray:
+    """The sample's scores.
+
+    Raises Undefined where the model gives none.
+    """
+    if sample.score is None:
+        raise Undefined("the model gives no scores")
+    return sample.score

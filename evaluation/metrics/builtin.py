@@ -1,0 +1,56 @@
+"""Every metric there is, by name."""
+
+import difflib
+from collections.abc import Mapping
+
+from evaluation.errors import UserError
+from evaluation.metrics import bias, classification, latency, regression, scoring
+from evaluation.metrics.base import Metric
+from evaluation.types import Task
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for module in (classification, scoring, regression, bias, latency)
+    for metric in module.METRICS
+}
+
+# What a report shows for every model of a task, whatever the policy names.
+OVERVIEW: Mapping[Task, tuple[str, ...]] = {
+    Task.BINARY: (
+        "roc_auc",
+        "average_precision",
+        "accuracy",
+        "balanced_accuracy",
+        "precision",
+        "recall",
+        "f1",
+        "log_loss",
+        "brier",
+        "expected_calibration_error",
+    ),
+    Task.MULTICLASS: ("accuracy", "balanced_accuracy", "f1_macro"),
+    Task.REGRESSION: ("mae", "rmse", "r2"),
+}
+
+
+def all_metrics() -> tuple[Metric, ...]:
+    """Every metric, by name."""
+    return tuple(METRICS[name] for name in sorted(METRICS))
+
+
+def find_metric(name: str, *, among: Mapping[str, Metric] = METRICS) -> Metric:
+    """The metric of that name.
+
+    Raises UserError for an unknown name, with the nearest known one.
+
+    >>> find_metric("roc_auc").direction
+    <Direction.HIGHER_IS_BETTER: 'higher'>
+    """
+    if name in among:
+        return among[name]
+    near = difflib.get_close_matches(name.lower(), among, n=1)
+    raise UserError(
+        f"unknown metric '{name}'",
+        expected=f"one of: {', '.join(sorted(among))}",
+        next_step=f"did you mean '{near[0]}'?" if near else "see `weighbridge metrics`",
+    )

@@ -1,0 +1,1 @@
+"""Intervals: how far a measured value can be believed."""

@@ -1,0 +1,224 @@
+"""From a metric and rows to an estimate: the value, the interval that fits the metric, and the guards."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from evaluation.config import GateConfig
+from evaluation.metrics.base import (
+    GroupRates,
+    Metric,
+    Need,
+    Proportion,
+    Quantile,
+    Sample,
+    across_groups,
+    group_rates,
+    membership,
+)
+from evaluation.stats.bootstrap import Draws, Plan, Progress, Statistic, complaint, draw, statistic
+from evaluation.stats.guards import differing_rows, too_alike, too_few
+from evaluation.stats.intervals import Limits, order_statistics, percentile, simultaneous, wilson
+from evaluation.types import Estimate, FloatArray
+
+# Neighbouring requests share their fate (caches, pauses); a run of ten is drawn as one.
+_LATENCY_BLOCK = 10
+_Key = tuple[str, Sample]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How sure, how many resamples, from which seed, and from how many rows."""
+
+    confidence: float = 0.95
+    resamples: int = 2000
+    seed: int = 0
+    min_rows: int = 50
+
+    @classmethod
+    def of(cls, gate: GateConfig) -> "Settings":
+        """The settings that a policy's gate names."""
+        return cls(gate.confidence, gate.resamples, gate.seed, gate.min_rows)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A metric on one model's rows, or, with a champion, the difference on the same rows."""
+
+    metric: Metric
+    challenger: Sample
+    champion: Sample | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The estimate of a question; `challenger` and `champion` are the two values behind a difference."""
+
+    estimate: Estimate
+    challenger: float | None = None
+    champion: float | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def estimate(
+    questions: Sequence[Question],
+    settings: Settings,
+    *,
+    stream: int = 0,
+    progress: Progress | None = None,
+) -> list[Answer]:
+    """Answer questions about the same n rows, all from the same resamples.
+
+    `stream` separates the random draws of different rows. A metric that is undefined, raises or lacks what
+    it needs gives an estimate without value and with its problem; nothing is raised.
+
+    >>> from evaluation.metrics.builtin import find_metric
+    >>> rows = Sample(np.tile([0, 1, 1], 40), np.tile([0, 1, 0], 40))
+    >>> [answer] = estimate([Question(find_metric("accuracy"), rows)], Settings())
+    >>> round(answer.estimate.value, 3), round(answer.estimate.low, 3), round(answer.estimate.high, 3)
+    (0.667, 0.593, 0.733)
+    """
+    points = [_points(question) for question in questions]
+    wanted: dict[_Key, Statistic] = {}
+    for question, point in zip(questions, points, strict=True):
+        if not isinstance(point, str):
+            wanted |= _statistics(question)
+    n = next((sample.n for _, sample in wanted), 0)
+    plan = Plan(settings.resamples, (settings.seed, stream))
+    draws: Draws[_Key] = draw(n, wanted, plan, progress=progress)
+    return [
+        _answer(question, point, draws, settings) for question, point in zip(questions, points, strict=True)
+    ]
+
+
+def _points(question: Question) -> tuple[float, ...] | str:
+    """The metric's value on each model, or why there is none."""
+    found = []
+    models = [("", question.challenger)]
+    if question.champion is not None:
+        models = [("challenger: ", question.challenger), ("champion: ", question.champion)]
+    for who, sample in models:
+        try:
+            value = float(question.metric.point(sample)) if sample.n else None
+        except Exception as error:  # noqa: BLE001 - a plug-in failed: a record, not a crash
+            return who + complaint(error)
+        if value is None or not np.isfinite(value):
+            return who + ("no rows" if value is None else f"{question.metric.name} gave {value}")
+        found.append(value)
+    return tuple(found)
+
+
+def _statistics(question: Question) -> dict[_Key, Statistic]:
+    """What must be drawn for a question; nothing where its interval has a closed form."""
+    metric, design = question.metric, question.metric.design
+    if isinstance(design, Quantile) or (isinstance(design, Proportion) and question.champion is None):
+        return {}
+    samples = [sample for sample in (question.challenger, question.champion) if sample is not None]
+    if isinstance(design, GroupRates):
+        return {(metric.name, sample): _rates(design, sample) for sample in samples}
+    return {(metric.name, sample): statistic(metric, sample) for sample in samples}
+
+
+def _rates(design: GroupRates, sample: Sample) -> Statistic:
+    return lambda weights: group_rates(design, sample, weights)
+
+
+def _answer(
+    question: Question, point: tuple[float, ...] | str, draws: Draws[_Key], settings: Settings
+) -> Answer:
+    n = question.challenger.n
+    detail = _detail(question)
+    if isinstance(point, str):
+        return Answer(Estimate.missing(point, n=n, confidence=settings.confidence), detail=detail)
+    value = point[0] if len(point) == 1 else point[0] - point[1]
+    limits = _limits(question, value, draws, settings)
+    problem = _guard(question, settings.min_rows) or limits.problem
+    estimate = Estimate(value, limits.low, limits.high, n, settings.confidence, limits.method, problem)
+    return Answer(estimate, point[0], point[1] if len(point) == 2 else None, detail)
+
+
+def _guard(question: Question, min_rows: int) -> str | None:
+    metric, champion = question.metric, question.champion
+    problem = too_few(metric, question.challenger, min_rows)
+    if problem is None and champion is not None:
+        problem = too_few(metric, champion, min_rows) or too_alike(metric, question.challenger, champion)
+    return problem
+
+
+def _limits(question: Question, value: float, draws: Draws[_Key], settings: Settings) -> Limits:
+    metric, design, sample = question.metric, question.metric.design, question.challenger
+    if isinstance(design, Quantile):
+        return _latency_limits(question, design, value, settings)
+    if isinstance(design, Proportion) and question.champion is None:
+        hits, base = design.counts(sample)
+        return wilson(int(hits.sum()), int(base.sum()), settings.confidence)
+    for model in (sample, question.champion):
+        if model is not None and (problem := draws.problems.get((metric.name, model))):
+            return Limits(None, None, "bootstrap", f"{metric.name} under resampling: {problem}")
+    mine = draws.values[metric.name, sample]
+    if question.champion is not None:
+        theirs = draws.values[metric.name, question.champion]
+        return percentile(_values(metric, mine) - _values(metric, theirs), value, settings.confidence)
+    if isinstance(design, GroupRates):
+        rates = group_rates(design, sample, np.ones((1, sample.n), dtype=np.float32))[0]
+        return simultaneous(rates, mine, design.across, settings.confidence)
+    return percentile(mine, value, settings.confidence)
+
+
+def _values(metric: Metric, drawn: FloatArray) -> FloatArray:
+    design = metric.design
+    return across_groups(design.across, drawn) if isinstance(design, GroupRates) else drawn
+
+
+def _latency_limits(question: Question, design: Quantile, value: float, settings: Settings) -> Limits:
+    """Exact for one model; for two, each model's requests are redrawn on their own, in runs of neighbours."""
+    samples = [question.challenger] if question.champion is None else [question.challenger, question.champion]
+    single = [order_statistics(_times(sample), design.q, settings.confidence) for sample in samples]
+    if question.champion is None or any(limits.problem for limits in single):
+        return next((limits for limits in single if limits.problem), single[0])
+    drawn = []
+    for stream, sample in enumerate(samples, start=1):
+        plan = Plan(settings.resamples, (settings.seed, stream), _LATENCY_BLOCK)
+        draws = draw(sample.n, {"quantile": statistic(question.metric, sample)}, plan)
+        drawn.append(draws.values["quantile"])
+    limits = percentile(drawn[0] - drawn[1], value, settings.confidence)
+    return replace(limits, method="block bootstrap")
+
+
+def _times(sample: Sample) -> FloatArray:
+    return np.empty(0) if sample.latency_ms is None else sample.latency_ms
+
+
+def _detail(question: Question) -> dict[str, Any]:
+    """What a reader wants to see behind the number; plain JSON values."""
+    metric, design, sample = question.metric, question.metric.design, question.challenger
+    if sample.n == 0 or Need.LATENCY in metric.needs:
+        return {}
+    detail: dict[str, Any] = {}
+    if isinstance(design, Proportion):
+        detail["counted_rows"] = int(design.counts(sample)[1].sum())
+    if isinstance(design, GroupRates) and sample.groups is not None:
+        detail["groups"] = _by_group(design, sample)
+        if question.champion is not None:
+            detail["champion_groups"] = _by_group(design, question.champion)
+    if question.champion is not None:
+        detail["differing_rows"] = int(differing_rows(metric, sample, question.champion).sum())
+    return detail
+
+
+def _by_group(design: GroupRates, sample: Sample) -> list[dict[str, Any]]:
+    rates = group_rates(design, sample, np.ones((1, sample.n), dtype=np.float32))[0]
+    rows = membership(sample).sum(axis=0)
+    return [
+        {
+            "group": name,
+            "n": int(rows[group]),
+            "rates": {
+                rate.name: None if np.isnan(value) else float(value)
+                for rate, value in zip(design.rates, rates[:, group], strict=True)
+            },
+        }
+        for group, name in enumerate(sample.group_names)
+    ]

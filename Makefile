@@ -28,11 +28,13 @@ check: setup  ## Lint, types, import contracts, workflows, Dockerfiles
 bench: setup  ## Ratios and error rates, printed
 	$(BIN)/python -m benchmarks
 
+# fewest: one version for every Python, so that a model pinned under 3.11 fits into an image with 3.12.
 lock: setup  ## Resolve again and pin with hashes
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements/uv.in -o requirements/uv.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --all-extras --group dev pyproject.toml -o requirements/dev.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra all --constraint requirements/dev.txt pyproject.toml -o requirements/all.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra serve --constraint requirements/dev.txt pyproject.toml -o requirements/serve.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements/uv.in -o requirements/uv.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra all --constraint requirements/dev.txt pyproject.toml -o requirements/all.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra serve --constraint requirements/dev.txt pyproject.toml -o requirements/serve.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra train --constraint requirements/dev.txt pyproject.toml -o requirements/train.txt
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache weighbridge-demo

@@ -1,0 +1,185 @@
+"""A small bundle that passed, and images of it; what needs an engine says what is missing where there is none."""
+
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from evaluation.errors import EnvironmentProblem
+from evaluation.types import Task
+from mlops.decision.record import DecisionRecord
+from mlops.mlflow_store import quiet_mlflow
+from mlops.packaging.bundle import Bundle, model_digest
+from mlops.packaging.docker_cli import DockerClient
+from mlops.packaging.image import BuildOptions, Image, build_image
+from mlops.packaging.save import log_model
+from mlops.registry.client import open_store
+
+LOCAL_BASE = "local/python:3.11-slim"
+SETUP = "run .ci/docker.sh as root"
+# Stands for a password in a pip.conf; no image may hold it anywhere.
+SECRET = "weighbridge-test-secret-8c1f"  # noqa: S105
+FEATURES = {"amount": [0.1, 0.9, 0.4, 0.7] * 10, "sex": ["f", "m", "m", "f"] * 10}
+
+
+@pytest.fixture(scope="session")
+def engine() -> DockerClient:
+    """A client whose engine answers and has the base image."""
+    try:
+        client = DockerClient.for_builds()
+        client.require_engine()
+    except EnvironmentProblem as problem:
+        pytest.skip(f"{problem.found}; {SETUP}")
+    if "WEIGHBRIDGE_TEST_BASE" not in os.environ and not client.answers("image", "inspect", LOCAL_BASE):
+        pytest.skip(f"no image {LOCAL_BASE}; {SETUP}")
+    return client
+
+
+@pytest.fixture(scope="session")
+def registry() -> str:
+    """The registry that .ci/docker.sh starts on loopback."""
+    address = os.environ.get("WEIGHBRIDGE_TEST_REGISTRY", "127.0.0.1:5005")
+    try:
+        status = get(address, "/v2/")[0]
+    except OSError:
+        status = 0
+    if status != 200:
+        pytest.skip(f"no registry on {address}; {SETUP}")
+    return address
+
+
+@pytest.fixture(scope="session")
+def pip_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This machine's way to its package index, with a secret in it."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    ).stdout
+    path = tmp_path_factory.mktemp("pip") / "pip.conf"
+    indexes = re.findall(r"^\S+\.((?:extra-)?index-url)='(https?://.*)'$", listed, re.MULTILINE)
+    lines = ["[global]", f"# {SECRET}", *(f"{name} = {value}" for name, value in indexes)]
+    path.write_text("\n".join([*lines, ""]))
+    return path
+
+
+@pytest.fixture(scope="session")
+def options(pip_config: Path) -> BuildOptions:
+    """Both bases replaced by one that is on this machine."""
+    base = os.environ.get("WEIGHBRIDGE_TEST_BASE", LOCAL_BASE)
+    certificates = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE")
+    return BuildOptions(base, base, pip_config=pip_config, certificates=Path(certificates) if certificates else None)
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """What `weighbridge register` would hand to a lane: a real model with a decision that passed."""
+    home = tmp_path_factory.mktemp("home")
+    mlflow = open_store(quiet_mlflow(), f"sqlite:///{home / 'mlflow.db'}", "small", home / "artifacts")
+    features, model = small_model()
+    with mlflow.start_run():
+        logged = log_model(
+            model, features=features, task=Task.BINARY, requirements=[], trusted_types=[], project_dir=home
+        )
+    model_dir = Path(mlflow.artifacts.download_artifacts(logged.uri, dst_path=str(home / "model")))
+    content = {
+        "schema_version": 1,
+        "kind": "decision",
+        "release": {
+            "id": "20261121-230512-1a2b3c4d",
+            "model": "small",
+            "task": "binary",
+            "created_at": "2026-11-21T23:05:12+00:00",
+            "commit": "0123456789abcdef0123456789abcdef01234567",
+        },
+        "policy": {"gate": {"threshold": 0.5}},
+        "training": {"model_digest": model_digest(model_dir)},
+        "verdict": "pass",
+    }
+    reference = home / "reference.parquet"
+    pl.DataFrame({"input.amount": [0.1], "input.sex": ["f"], "prediction": [0]}).write_parquet(reference)
+    return Bundle.make(
+        home / "small-1", model_dir=model_dir, record=DecisionRecord.of(content), reference=reference, version="1"
+    )
+
+
+def small_model() -> tuple[pd.DataFrame, Any]:
+    """A pipeline on one number and one category."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    features = pd.DataFrame(FEATURES)
+    columns = make_column_transformer((OneHotEncoder(), ["sex"]), remainder="passthrough")
+    model = make_pipeline(columns, LogisticRegression())
+    model.fit(features, (features["amount"] > 0.5).astype(np.int64))
+    return features, model
+
+
+@pytest.fixture(scope="session")
+def image(engine: DockerClient, bundle: Bundle, options: BuildOptions) -> Image:
+    """The CPU image of the bundle."""
+    return build_image(bundle, tag="weighbridge-test/small:cpu", options=options)
+
+
+@pytest.fixture
+def run(engine: DockerClient) -> Iterator[Callable[..., str]]:
+    """Starts containers as confined as a lane's and removes them after the test."""
+    started: list[str] = []
+
+    def start(image: str, *arguments: str) -> str:
+        confined = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp")
+        started.append(engine.ask("run", "--detach", "--init", *confined, *arguments, image))
+        return started[-1]
+
+    yield start
+    for container in started:
+        engine.ask("rm", "--force", "--volumes", container)
+
+
+def get(address: str, path: str, body: object = None) -> tuple[int, Any]:
+    """Status and JSON of an answer; raises OSError when nobody listens."""
+    connection = http.client.HTTPConnection(address, timeout=10)
+    try:
+        headers = {"content-type": "application/json"}
+        content = None if body is None else json.dumps(body)
+        connection.request("POST" if content else "GET", path, content, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+    finally:
+        connection.close()
+    return answer.status, json.loads(text) if text else None
+
+
+@pytest.fixture(scope="session")
+def ask() -> Callable[..., tuple[int, Any]]:
+    """`get`, for tests that cannot import this file."""
+    return get
+
+
+@pytest.fixture(scope="session")
+def ready() -> Callable[..., None]:
+    """Waits until a server says that it is ready, at most a minute."""
+
+    def wait(address: str) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                if get(address, "/health/ready")[0] == 200:
+                    return
+            except (OSError, http.client.HTTPException):
+                pass
+            time.sleep(0.2)
+        pytest.fail(f"{address} was not ready within 60 s")
+
+    return wait

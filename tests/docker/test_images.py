@@ -1,0 +1,179 @@
+"""Images, built for real on a local base and run as a lane runs them."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluation.errors import UserError
+from mlops.packaging.bundle import Bundle
+from mlops.packaging.docker_cli import DockerClient
+from mlops.packaging.image import BuildOptions, Device, Image, build_image, build_train_image
+
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker"), pytest.mark.timeout(600)]
+
+SECRET = b"weighbridge-test-secret-8c1f"
+RECORDS = [{"amount": 0.9, "sex": "m"}, {"amount": 0.1, "sex": "f"}]
+Run = Callable[..., str]
+Ask = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def server(run: Run, engine: DockerClient, image: Image, ready: Callable[[str], None]) -> tuple[str, str]:
+    container = run(image.reference, "--publish", "127.0.0.1::8080")
+    address = engine.ask("port", container, "8080/tcp").splitlines()[0]
+    ready(address)
+    return container, address
+
+
+def test_answers_with_the_registered_model(server: tuple[str, str], ask: Ask, bundle: Bundle) -> None:
+    from mlops.packaging.load import load_model
+
+    status, answer = ask(server[1], "/predict", {"records": RECORDS})
+    assert status == 200
+    expected = load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold).predict(
+        __import__("polars").DataFrame(RECORDS)
+    )
+    assert [found["prediction"] for found in answer["predictions"]] == expected.labels.tolist()
+    status, model = ask(server[1], "/model")
+    assert (model["version"], model["model_digest"]) == (bundle.version, bundle.model_digest)
+
+
+def test_runs_without_rights(server: tuple[str, str], engine: DockerClient) -> None:
+    container = server[0]
+    assert engine.ask("exec", container, "id", "-u") == "10001"
+    assert not engine.answers("exec", container, "touch", "/srv/bundle/x")
+    assert not engine.answers("exec", container, "python", "-m", "pip", "--version")
+    capabilities = engine.ask("exec", container, "grep", "CapEff", "/proc/self/status")
+    assert int(capabilities.split()[1], 16) == 0
+
+
+def test_says_that_it_is_healthy(server: tuple[str, str], engine: DockerClient, image: Image) -> None:
+    check = json.loads(engine.ask("image", "inspect", "--format", "{{json .Config.Healthcheck.Test}}", image.reference))
+    assert check[0] == "CMD"
+    assert engine.answers("exec", server[0], *check[1:])
+
+
+def test_is_not_healthy_when_nobody_answers(run: Run, engine: DockerClient, image: Image) -> None:
+    container = run(image.reference, "--entrypoint", "sleep", "--stop-timeout", "0")
+    check = json.loads(engine.ask("image", "inspect", "--format", "{{json .Config.Healthcheck.Test}}", image.reference))
+    assert not engine.answers("exec", container, *check[1:])
+
+
+def test_refuses_a_model_that_was_changed(
+    engine: DockerClient, image: Image, bundle: Bundle, tmp_path: Path
+) -> None:
+    changed = tmp_path / "bundle"
+    shutil.copytree(bundle.path, changed)
+    with (changed / "model" / "MLmodel").open("a") as file:
+        file.write("\n# changed\n")
+    mount = ("--volume", f"{changed}:/srv/bundle:ro")
+    done = subprocess.run(
+        [engine.program, "run", "--rm", "--read-only", "--tmpfs", "/tmp", *mount, image.reference],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "are not the ones that release 20261121-230512-1a2b3c4d weighed" in done.stderr
+
+
+def test_says_what_it_holds(engine: DockerClient, image: Image, bundle: Bundle) -> None:
+    labels = json.loads(engine.ask("image", "inspect", "--format", "{{json .Config.Labels}}", image.reference))
+    assert labels == {
+        "org.opencontainers.image.title": "small",
+        "org.opencontainers.image.version": "1",
+        "org.opencontainers.image.revision": "0123456789abcdef0123456789abcdef01234567",
+        "weighbridge.model": "small",
+        "weighbridge.version": "1",
+        "weighbridge.release": bundle.release_id,
+        "weighbridge.model-digest": bundle.model_digest,
+        "weighbridge.decision-digest": bundle.decision_digest,
+        "weighbridge.device": "cpu",
+    }
+
+
+def test_no_secret_in_any_layer(engine: DockerClient, image: Image) -> None:
+    assert SECRET.decode() not in engine.ask("history", "--no-trunc", image.reference)
+    with subprocess.Popen([engine.program, "save", image.reference], stdout=subprocess.PIPE) as saving:
+        assert saving.stdout is not None
+        tail, size = b"", 0
+        while piece := saving.stdout.read(1 << 20):
+            assert SECRET not in tail + piece
+            tail, size = piece[-len(SECRET) :], size + len(piece)
+    assert saving.returncode == 0
+    assert size > 100_000_000  # it was the image that was read
+
+
+def test_the_same_bundle_is_the_same_image(image: Image, bundle: Bundle, options: BuildOptions) -> None:
+    assert build_image(bundle, tag="weighbridge-test/small:again", options=options) == image
+
+
+def test_pushed_by_digest_and_pulled_again(
+    engine: DockerClient, image: Image, registry: str, bundle: Bundle, options: BuildOptions
+) -> None:
+    lines: list[str] = []
+    pushed = build_image(
+        bundle, tag=f"{registry}/small:v1", push=True, options=options, log=lambda line: lines.append(line)
+    )
+    assert pushed.reference == f"{registry}/small@{pushed.digest}"
+    assert any("pushed" in line.lower() or "already exists" in line.lower() for line in lines)
+    engine.ask("image", "rm", f"{registry}/small:v1", pushed.reference)
+    engine.ask("pull", pushed.reference)
+    assert engine.ask("image", "inspect", "--format", "{{.Id}}", pushed.reference) == image.digest
+
+
+def test_gpu_layout_on_the_local_base(
+    engine: DockerClient, bundle: Bundle, options: BuildOptions, run: Run, ready: Callable[[str], None]
+) -> None:
+    made = build_image(bundle, tag="weighbridge-test/small:gpu", device=Device.GPU, options=options)
+    label = ("image", "inspect", "--format", '{{index .Config.Labels "weighbridge.device"}}')
+    assert engine.ask(*label, made.reference) == "gpu"
+    container = run(made.reference, "--publish", "127.0.0.1::8080")
+    ready(engine.ask("port", container, "8080/tcp").splitlines()[0])
+
+
+def test_a_model_that_does_not_load_is_never_an_image(
+    engine: DockerClient, bundle: Bundle, options: BuildOptions, tmp_path: Path
+) -> None:
+    from evaluation.errors import EnvironmentProblem
+
+    broken = _without_the_model_file(bundle, tmp_path)
+    with pytest.raises(EnvironmentProblem, match="does not load"):
+        build_image(broken, tag="weighbridge-test/small:broken", options=options)
+    assert not engine.answers("image", "inspect", "weighbridge-test/small:broken")
+
+
+def _without_the_model_file(bundle: Bundle, folder: Path) -> Bundle:
+    """A bundle whose digests hold, but whose model is empty."""
+    from mlops.decision.record import DecisionRecord
+    from mlops.packaging.bundle import model_digest
+
+    model = folder / "model"
+    shutil.copytree(bundle.model_dir, model)
+    (model / "model.skops").write_bytes(b"")
+    content = json.loads((bundle.path / "decision.json").read_bytes())
+    content["training"]["model_digest"] = model_digest(model)
+    record = DecisionRecord.of(content)
+    return Bundle.make(folder / "b", model_dir=model, record=record, reference=bundle.reference, version="1")
+
+
+def test_a_tag_that_docker_does_not_take(bundle: Bundle) -> None:
+    with pytest.raises(UserError, match="is no name for an image"):
+        build_image(bundle, tag="weighbridge/Lending:1")
+
+
+def test_the_training_image_knows_the_commands_and_git(
+    engine: DockerClient, options: BuildOptions, tmp_path: Path
+) -> None:
+    made = build_train_image(tag="weighbridge-test/train:cpu", options=options)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    tmp_path.chmod(0o755)
+    confined = ("--rm", "--read-only", "--cap-drop", "ALL", "--tmpfs", "/tmp", "--volume", f"{tmp_path}:/project")
+    assert "validate" in engine.ask("run", *confined, made.reference, "--help")
+    status = ("--entrypoint", "git", made.reference, "-C", "/project", "status", "--porcelain")
+    assert engine.ask("run", *confined, *status) == ""

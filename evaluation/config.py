@@ -10,17 +10,23 @@ Confidence = Annotated[float, Field(gt=0.5, lt=1.0)]
 class Section(BaseModel):
     """Base of every section: unknown keys are errors, values are frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class CheckConfig(Section):
     """One line under `gate.checks`: a metric, the rows it is taken on, and at least one bound."""
 
     metric: str = Field(description="A metric's name, see `weighbridge metrics`.")
-    at_least: float | None = Field(None, description="The lower limit of the interval must be at or above this.")
-    at_most: float | None = Field(None, description="The upper limit of the interval must be at or below this.")
+    at_least: float | None = Field(
+        None, description="The lower limit of the interval must be at or above this."
+    )
+    at_most: float | None = Field(
+        None, description="The upper limit of the interval must be at or below this."
+    )
     no_worse_than_champion_by: float | None = Field(
-        None, ge=0, description="The challenger may be worse than the champion by less than this, on the same rows."
+        None,
+        ge=0,
+        description="The challenger may be worse than the champion by less than this, on the same rows.",
     )
     groups: tuple[str, ...] = Field((), description="Sensitive columns of a bias metric.")
     slices: tuple[str, ...] = Field((), description="Columns whose every value is checked on its own.")

@@ -137,8 +137,12 @@ def _variable(name: str, path: Path) -> str:
 
 
 def _explain(error: ValidationError, path: Path) -> UserError:
-    """Turn pydantic's first complaint into one message; input values are left out, they may be secrets."""
-    first = error.errors(include_input=False, include_url=False)[0]
+    """Turn one of pydantic's complaints into a message; input values are left out, they may be secrets.
+
+    A misspelt key comes first: that another one is missing is often its consequence.
+    """
+    complaints = error.errors(include_input=False, include_url=False)
+    first = min(complaints, key=lambda item: item["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
         return UserError(

@@ -1,15 +1,21 @@
 """Loading an MLflow model so that the gate and the server ask it in the same way."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import yaml
 
 from evaluation.errors import EnvironmentProblem, UserError
 from evaluation.types import Outputs, Task
 from mlops.mlflow_store import quiet_mlflow
+
+_SWITCH = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,43 @@ class LoadedModel:
         return Outputs(labels=np.asarray(self.classes)[scores.argmax(axis=1)], scores=scores)
 
 
+def require_no_pickle(model_dir: Path) -> None:
+    """Refuse a model whose file is not skops; loading a pickle runs whatever it holds.
+
+    Raises UserError that names the format found.
+    """
+    try:
+        content = yaml.safe_load((model_dir / "MLmodel").read_text(encoding="utf-8"))
+        flavour = content["flavors"]["sklearn"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{model_dir} holds no scikit-learn model of MLflow: {error.__class__.__name__}",
+            expected="a model saved by `weighbridge train`",
+            next_step="weighbridge release",
+        ) from None
+    if flavour.get("serialization_format") != "skops":
+        raise UserError(
+            f"the model's file is {flavour.get('serialization_format')}, which runs code when it is loaded",
+            expected="skops, as `weighbridge train` writes it",
+            next_step="train again: weighbridge release",
+        )
+
+
+@contextmanager
+def _skops_allowed() -> Iterator[None]:
+    """MLflow guards skops by the switch for pickle, since a model names its own trusted types.
+
+    Here the file is known to be skops, and its types were vouched for when it was saved under the digest that the
+    decision record carries.
+    """
+    before = os.environ.get(_SWITCH)
+    os.environ[_SWITCH] = "true"
+    try:
+        yield
+    finally:
+        os.environ[_SWITCH] = before or "false"
+
+
 def load_model(model_dir: Path, *, task: Task, threshold: float) -> LoadedModel:
     """Load a model that `mlops.packaging.save` wrote.
 
@@ -52,8 +95,10 @@ def load_model(model_dir: Path, *, task: Task, threshold: float) -> LoadedModel:
     load here.
     """
     mlflow = quiet_mlflow()
+    require_no_pickle(model_dir)
     try:
-        pyfunc = mlflow.pyfunc.load_model(str(model_dir))
+        with _skops_allowed():
+            pyfunc = mlflow.pyfunc.load_model(str(model_dir))
     except Exception as error:  # noqa: BLE001 - a flavour may raise anything
         raise EnvironmentProblem(
             f"the model in {model_dir} does not load: {error.__class__.__name__}: {str(error)[:300]}",

@@ -1,6 +1,7 @@
 """Saving a trained model as an MLflow model: explicit requirements, a signature, an example, and never a pickle."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,13 +15,7 @@ from mlops.mlflow_store import quiet_mlflow
 if TYPE_CHECKING:
     import pandas as pd
 
-# Serving loads any flavour through pyfunc; these are what pyfunc itself needs.
-_BASE_REQUIREMENTS = ("mlflow-skinny", "numpy", "pandas")
-_FLAVOURS = {
-    "sklearn": ("scikit-learn", "scipy", "skops"),
-    "lightgbm": ("lightgbm", "scikit-learn"),
-    "xgboost": ("xgboost", "scikit-learn"),
-}
+_REQUIREMENTS = ("mlflow-skinny", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 _TRUSTED_PACKAGES = ("sklearn.", "numpy.", "scipy.", "builtins.", "collections.")
 
 
@@ -47,7 +42,7 @@ def log_model(  # noqa: PLR0913 - each is one fact about the model
     Raises UserError for a model that no flavour saves safely, naming the types that would have to be trusted.
     """
     mlflow = quiet_mlflow()
-    flavour = flavour_of(model)
+    require_estimator(model)
     if task is not Task.REGRESSION and not hasattr(model, "predict_proba"):
         raise UserError(
             f"{type(model).__name__} has no predict_proba",
@@ -56,37 +51,34 @@ def log_model(  # noqa: PLR0913 - each is one fact about the model
         )
     predict = "predict" if task is Task.REGRESSION else "predict_proba"
     example = features.head(3)
-    options: dict[str, Any] = {}
-    if flavour == "sklearn":
-        options = {
-            "serialization_format": "skops",
-            "skops_trusted_types": types_to_trust(model, trusted_types),
-            "pyfunc_predict_fn": predict,
-        }
-    logged = getattr(mlflow, flavour).log_model(
-        model,
-        name="model",
-        signature=mlflow.models.infer_signature(_without_surprise(features), getattr(model, predict)(example)),
-        input_example=example,
-        pip_requirements=pinned_requirements(flavour, requirements),
-        code_paths=_code_of(trusted_types, project_dir) or None,
-        metadata={"classes": classes_of(model, task)},
-        **options,
-    )
+    with warnings.catch_warnings():
+        # Integer columns stay integers: the server refuses a missing one by name before the model sees it.
+        warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer")
+        logged = mlflow.sklearn.log_model(
+            model,
+            name="model",
+            serialization_format="skops",
+            skops_trusted_types=types_to_trust(model, trusted_types),
+            pyfunc_predict_fn=predict,
+            signature=mlflow.models.infer_signature(_plain_strings(features), getattr(model, predict)(example)),
+            input_example=example,
+            pip_requirements=pinned_requirements(requirements),
+            code_paths=_code_of(trusted_types, project_dir) or None,
+            metadata={"classes": classes_of(model, task)},
+        )
     return LoggedModel(uri=logged.model_uri, model_id=logged.model_id)
 
 
-def flavour_of(model: Any) -> str:
-    """Name the MLflow flavour for a model, by the package that its class comes from."""
-    for kind in type(model).__mro__:
-        root = kind.__module__.split(".")[0]
-        if root in _FLAVOURS:
-            return root
-    raise UserError(
-        f"the training function returned {type(model).__module__}.{type(model).__qualname__}",
-        expected=f"a fitted model of one of: {', '.join(sorted(_FLAVOURS))}",
-        next_step="wrap it in a scikit-learn estimator, or return the estimator itself",
-    )
+def require_estimator(model: Any) -> None:
+    """Refuse what skops cannot save without a pickle inside: anything but an estimator of scikit-learn's kind."""
+    from sklearn.base import BaseEstimator
+
+    if not isinstance(model, BaseEstimator):
+        raise UserError(
+            f"the training function returned {type(model).__module__}.{type(model).__qualname__}",
+            expected="a fitted estimator of scikit-learn's kind (LightGBM's and XGBoost's classes are, too)",
+            next_step="return the estimator, or wrap the model in one",
+        )
 
 
 def classes_of(model: Any, task: Task) -> list[Any]:
@@ -96,10 +88,13 @@ def classes_of(model: Any, task: Task) -> list[Any]:
     return [item.item() if hasattr(item, "item") else item for item in model.classes_]
 
 
-def pinned_requirements(flavour: str, extra: Sequence[str]) -> list[str]:
+def pinned_requirements(extra: Sequence[str]) -> list[str]:
     """Name exactly what is installed now; inference in a subprocess would take MLflow 14 to 70 s."""
-    names = [*_BASE_REQUIREMENTS, *_FLAVOURS[flavour]]
-    return [f"{name}=={version(name)}" for name in names] + list(extra)
+    return [f"{name}=={version(name)}" for name in _REQUIREMENTS] + list(extra)
+
+
+def _vouched(name: str, named: Sequence[str]) -> bool:
+    return name.startswith(_TRUSTED_PACKAGES) or name in named
 
 
 def types_to_trust(model: Any, named: Sequence[str]) -> list[str]:
@@ -111,7 +106,7 @@ def types_to_trust(model: Any, named: Sequence[str]) -> list[str]:
     import skops.io
 
     found = skops.io.get_untrusted_types(data=skops.io.dumps(model))
-    unnamed = [name for name in found if not name.startswith(_TRUSTED_PACKAGES) and name not in named]
+    unnamed = [name for name in found if not _vouched(name, named)]
     if unnamed:
         raise UserError(
             f"the model holds types that nobody vouched for: {', '.join(unnamed)}",
@@ -121,11 +116,10 @@ def types_to_trust(model: Any, named: Sequence[str]) -> list[str]:
     return list(found)
 
 
-def _without_surprise(features: "pd.DataFrame") -> "pd.DataFrame":
-    """Let MLflow see strings as strings; an all-null head would be inferred as something else."""
-    return features.convert_dtypes(convert_integer=False, convert_floating=False, convert_boolean=False).astype(
-        {name: object for name in features.select_dtypes(["string", "category"]).columns}
-    )
+def _plain_strings(features: "pd.DataFrame") -> "pd.DataFrame":
+    """Let MLflow see categories as the strings that a request will carry."""
+    texts = features.select_dtypes(["string", "category"]).columns
+    return features.astype(dict.fromkeys(texts, object))
 
 
 def _code_of(trusted_types: Sequence[str], project_dir: Path) -> list[str]:

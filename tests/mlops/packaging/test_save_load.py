@@ -1,0 +1,106 @@
+"""Models go out as skops with a signature and come back the same, or are refused with the reason."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import yaml
+
+from evaluation.errors import EnvironmentProblem, UserError
+from evaluation.types import Task
+from mlops.packaging.load import InputField, load_model
+from mlops.packaging.save import classes_of, log_model, require_estimator, types_to_trust
+
+if TYPE_CHECKING:
+    from tests.mlops.conftest import Store
+
+
+@pytest.fixture
+def model_dir(store: "Store") -> Path:
+    _, logged = store.train("x")
+    return Path(store.mlflow.artifacts.download_artifacts(logged.uri, dst_path=str(store.home / "model")))
+
+
+def test_a_model_answers_after_the_trip_as_before(
+    model_dir: Path, small_model: Callable[[], tuple[pd.DataFrame, Any]]
+) -> None:
+    features, model = small_model()
+    loaded = load_model(model_dir, task=Task.BINARY, threshold=0.5)
+    outputs = loaded.predict(pl.from_pandas(features))
+    np.testing.assert_allclose(outputs.scores, model.predict_proba(features)[:, 1])
+    np.testing.assert_array_equal(outputs.labels, model.predict(features))
+    assert loaded.inputs == (InputField("a", "double", True), InputField("c", "string", True))
+
+
+def test_the_threshold_decides_the_label(model_dir: Path) -> None:
+    frame = pl.DataFrame({"a": [0.05], "c": ["x"]})
+    score = float(load_model(model_dir, task=Task.BINARY, threshold=0.5).predict(frame).scores[0])
+    for threshold, label in ((score, 1), (score - 1e-6, 1), (score + 1e-6, 0)):
+        assert load_model(model_dir, task=Task.BINARY, threshold=threshold).predict(frame).labels[0] == label
+
+
+def test_a_model_says_what_it_needs_in_exact_versions(model_dir: Path) -> None:
+    lines = (model_dir / "requirements.txt").read_text().split()
+    assert lines
+    assert all("==" in line for line in lines)
+    assert not list(model_dir.rglob("*.pkl"))
+
+
+def test_a_pickle_is_refused_before_anything_loads_it(model_dir: Path) -> None:
+    described = yaml.safe_load((model_dir / "MLmodel").read_text())
+    described["flavors"]["sklearn"]["serialization_format"] = "cloudpickle"
+    (model_dir / "MLmodel").write_text(yaml.safe_dump(described))
+    with pytest.raises(UserError, match="is cloudpickle, which runs code"):
+        load_model(model_dir, task=Task.BINARY, threshold=0.5)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1", "flavors: {python_function: {}}"])
+def test_something_else_than_a_model_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "MLmodel").write_text(text)
+    with pytest.raises(UserError, match="holds no scikit-learn model"):
+        load_model(tmp_path, task=Task.BINARY, threshold=0.5)
+
+
+def test_a_broken_file_is_told_with_what_to_install(model_dir: Path) -> None:
+    (model_dir / "model.skops").write_bytes(b"not a zip")
+    with pytest.raises(EnvironmentProblem, match="pip install -r"):
+        load_model(model_dir, task=Task.BINARY, threshold=0.5)
+
+
+@pytest.mark.parametrize("made", [object(), "model", lambda frame: frame])
+def test_only_estimators_are_saved(made: object) -> None:
+    with pytest.raises(UserError, match="expected: a fitted estimator"):
+        require_estimator(made)
+
+
+def test_a_classifier_without_probabilities_is_refused(store: "Store") -> None:
+    from sklearn.svm import LinearSVC
+
+    features = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0]})
+    model = LinearSVC().fit(features, [0, 0, 1, 1])
+    with pytest.raises(UserError, match="no predict_proba"):
+        log_model(
+            model, features=features, task=Task.BINARY, requirements=[], trusted_types=[], project_dir=store.home
+        )
+
+
+def test_a_type_that_nobody_vouched_for_is_named() -> None:
+    from hypothesis.errors import Flaky  # any type from outside of scikit-learn, NumPy and SciPy
+    from sklearn.preprocessing import FunctionTransformer
+
+    model = FunctionTransformer(kw_args={"error": Flaky})
+    with pytest.raises(UserError, match=r"trusted_types: \[hypothesis.errors.Flaky\]"):
+        types_to_trust(model, [])
+    assert types_to_trust(model, ["hypothesis.errors.Flaky"]) == ["hypothesis.errors.Flaky"]
+
+
+def test_classes_come_in_the_order_of_the_probabilities() -> None:
+    from sklearn.dummy import DummyClassifier
+
+    model = DummyClassifier().fit([[0], [0], [0]], np.array(["b", "a", "c"]))
+    assert classes_of(model, Task.MULTICLASS) == ["a", "b", "c"]
+    assert classes_of(model, Task.REGRESSION) == []

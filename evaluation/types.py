@@ -68,7 +68,8 @@ class Outputs:
     """What a model said about n rows.
 
     labels: (n,) predicted class or, for regression, the predicted value.
-    scores: (n,) probability of the positive class (binary), (n, k) probabilities (multi-class), None (regression).
+    scores: (n,) probability of the positive class (binary), (n, k) probabilities (multi-class), None
+    (regression).
     """
 
     labels: NDArray[Any]
@@ -119,9 +120,10 @@ class Estimate:
 class Measurement:
     """What one line of policy found, before anyone judges it.
 
-    For kind `absolute` the estimate is the challenger's metric; for kind `champion` it is the paired difference
-    challenger minus champion, in the metric's own unit and sign. `rows` names the slice ({"education": "university"})
-    or is empty for all rows; `groups` names the sensitive columns of a bias metric. `detail` carries values per group.
+    For kind `absolute` the estimate is the challenger's metric; for kind `champion` it is the paired
+    difference challenger minus champion, in the metric's own unit and sign. `rows` names the slice
+    ({"education": "university"}) or is empty for all rows; `groups` names the sensitive columns of a bias
+    metric. `detail` carries values per group.
     """
 
     id: str
@@ -150,10 +152,24 @@ class CheckResult(Measurement):
 class GateOutcome:
     """All checks of a release and what they add up to.
 
-    `not_compared` lists checks that need a champion when there is none: (check id, reason). They are never counted
-    as passed; a policy of nothing else is inconclusive.
+    `not_compared` lists checks that need a champion when there is none: (check id, reason). They are never
+    counted as passed; a policy of nothing else is inconclusive.
     """
 
     verdict: Verdict
     checks: tuple[CheckResult, ...]
     not_compared: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What evaluating a challenger found, before the gate judges it.
+
+    `overview` holds the task's usual metrics on all rows, whether or not the policy names them; `rows` is
+    how many rows were weighed; `not_compared` is as in GateOutcome.
+    """
+
+    items: tuple[Measurement, ...]
+    not_compared: tuple[tuple[str, str], ...] = ()
+    overview: Mapping[str, Estimate] = field(default_factory=dict)
+    rows: int = 0

@@ -104,8 +104,10 @@ def _points(question: Question) -> tuple[float, ...] | str:
             value = float(question.metric.point(sample)) if sample.n else None
         except Exception as error:  # noqa: BLE001 - a plug-in failed: a record, not a crash
             return who + complaint(error)
-        if value is None or not np.isfinite(value):
-            return who + ("no rows" if value is None else f"{question.metric.name} gave {value}")
+        if value is None:
+            return who + ("latency was not measured" if Need.LATENCY in question.metric.needs else "no rows")
+        if not np.isfinite(value):
+            return f"{who}{question.metric.name} gave {value}"
         found.append(value)
     return tuple(found)
 

@@ -1,0 +1,144 @@
+"""From the lines of a policy to single checks: one for each bound, column value and comparison."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from evaluation.config import CheckConfig, GateConfig
+from evaluation.errors import UserError
+from evaluation.metrics.base import Metric, Need, Quantile
+from evaluation.metrics.builtin import METRICS, find_metric
+from evaluation.samples import Slice, require_columns, slices
+from evaluation.stats.intervals import requests_for
+from evaluation.types import CheckKind, Task
+
+AT_LEAST = "at_least"
+AT_MOST = "at_most"
+NO_WORSE = "no_worse_than_champion_by"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One check to be measured; `part` is None for all rows."""
+
+    id: str
+    metric: Metric
+    comparison: str
+    bound: float
+    groups: tuple[str, ...] = ()
+    part: Slice | None = None
+
+    @property
+    def kind(self) -> CheckKind:
+        """What the check's estimate is compared with."""
+        return CheckKind.CHAMPION if self.comparison == NO_WORSE else CheckKind.ABSOLUTE
+
+
+def check_gate(
+    gate: GateConfig, *, task: Task, columns: Sequence[str], metrics: Mapping[str, Metric] = METRICS
+) -> None:
+    """See, before anything is trained, that every line of policy can be measured.
+
+    Raises UserError for an unknown metric or column (with the nearest known), a metric of another task,
+    groups that are missing or of no use, a bound outside the metric's range, and what can't be compared or
+    sliced.
+    """
+    for check in gate.checks:
+        metric = find_metric(check.metric, among=metrics)
+        require_columns([*check.groups, *check.slices], columns, "the evaluation data")
+        if problem := _misuse(check, metric, task):
+            found, expected = problem
+            raise UserError(
+                f"gate.checks: {metric.name}: {found}",
+                expected=expected,
+                next_step="correct the check in weighbridge.yaml, see `weighbridge metrics`",
+            )
+
+
+def _misuse(check: CheckConfig, metric: Metric, task: Task) -> tuple[str, str] | None:
+    """What is wrong with a check and what was expected, or None."""
+    if task not in metric.tasks:
+        return f"not a metric of task {task}", f"a metric for {task}, not {' or '.join(sorted(metric.tasks))}"
+    if check.no_worse_than_champion_by is not None and not metric.ranked:
+        return "neither more nor less of it is better", "at_least or at_most"
+    return _unfit_columns(check, metric) or _out_of_range(check, metric)
+
+
+def _unfit_columns(check: CheckConfig, metric: Metric) -> tuple[str, str] | None:
+    if Need.GROUPS in metric.needs and not check.groups:
+        return "no groups named", "groups: [COLUMN, ...], the sensitive columns"
+    if Need.GROUPS not in metric.needs and check.groups:
+        return "it does not compare groups", "slices instead of groups, or a bias metric"
+    if Need.LATENCY in metric.needs and check.slices:
+        return "latency is not measured by slice", "no slices"
+    return None
+
+
+def _out_of_range(check: CheckConfig, metric: Metric) -> tuple[str, str] | None:
+    low, high = metric.range
+    for name, bound in ((AT_LEAST, check.at_least), (AT_MOST, check.at_most)):
+        if bound is not None and not low <= bound <= high:
+            return f"{name} {bound:g} is outside its range", f"a bound from {low:g} to {high:g}"
+    return None
+
+
+def expand(
+    gate: GateConfig, *, task: Task, frame: pl.DataFrame, metrics: Mapping[str, Metric] = METRICS
+) -> list[Line]:
+    """Every single check, with an id of its own such as `recall[education=university].vs_champion`.
+
+    Raises UserError as `check_gate` does, and for a column with too many values.
+    """
+    check_gate(gate, task=task, columns=frame.columns, metrics=metrics)
+    lines = [
+        Line(_name(check, part, comparison), metrics[check.metric], comparison, bound, check.groups, part)
+        for check in gate.checks
+        for part in _parts(check, frame)
+        for comparison, bound in _bounds(check)
+    ]
+    return _distinct(lines)
+
+
+def _parts(check: CheckConfig, frame: pl.DataFrame) -> list[Slice | None]:
+    return [part for column in check.slices for part in slices(frame, column)] if check.slices else [None]
+
+
+def _bounds(check: CheckConfig) -> list[tuple[str, float]]:
+    named = (
+        (AT_LEAST, check.at_least),
+        (AT_MOST, check.at_most),
+        (NO_WORSE, check.no_worse_than_champion_by),
+    )
+    return [(comparison, bound) for comparison, bound in named if bound is not None]
+
+
+def _name(check: CheckConfig, part: Slice | None, comparison: str) -> str:
+    groups = f"({','.join(check.groups)})" if check.groups else ""
+    rows = "".join(f"[{column}={value}]" for column, value in part.rows.items()) if part else ""
+    return check.metric + groups + rows + (".vs_champion" if comparison == NO_WORSE else "")
+
+
+def _distinct(lines: list[Line]) -> list[Line]:
+    """Tell checks of one name apart: `roc_auc.at_least` and `roc_auc.at_most`, or `roc_auc#2`."""
+    shared = Counter(line.id for line in lines)
+    seen: Counter[str] = Counter()
+    distinct = []
+    for line in lines:
+        name = line.id
+        if shared[name] > 1 and line.kind is CheckKind.ABSOLUTE:
+            name = f"{name}.{line.comparison}"
+        seen[name] += 1
+        distinct.append(replace(line, id=name if seen[name] == 1 else f"{name}#{seen[name]}"))
+    return distinct
+
+
+def latency_requests(gate: GateConfig, *, metrics: Mapping[str, Metric] = METRICS) -> int:
+    """Fewest timed requests that the policy's latency checks need; 0 where it has none.
+
+    >>> latency_requests(GateConfig(checks=({"metric": "latency_p95_ms", "at_most": 50},)))
+    400
+    """
+    designs = [metrics[check.metric].design for check in gate.checks if check.metric in metrics]
+    return max((requests_for(design.q) for design in designs if isinstance(design, Quantile)), default=0)

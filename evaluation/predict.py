@@ -1,0 +1,150 @@
+"""Asking a model: checked answers for many rows, and how long one row takes."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from evaluation.errors import UserError
+from evaluation.types import FloatArray, Outputs, Predictor
+
+_CHUNK_ROWS = 10_000
+
+
+def predict(
+    predictor: Predictor,
+    features: pl.DataFrame,
+    *,
+    classes: Sequence[Any] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Outputs:
+    """Ask a model about every row, in chunks, and check what comes back.
+
+    An answer that is NaN, infinite or null is kept: it is a finding about the model, which `measure`
+    records as inconclusive. `classes`, where given, are the labels that the model may use.
+
+    Raises UserError where the model raises, gives another number of rows, an unknown label, or scores
+    outside 0..1.
+    """
+    parts = []
+    for start in range(0, max(features.height, 1), _CHUNK_ROWS):
+        chunk = features.slice(start, _CHUNK_ROWS)
+        if chunk.height:
+            parts.append(_ask(predictor, chunk, start))
+        if progress is not None:
+            progress(min(1.0, (start + _CHUNK_ROWS) / max(features.height, 1)))
+    if not parts:
+        return Outputs(labels=np.empty(0), scores=None)
+    outputs = _join(parts)
+    _check_scores(outputs.scores)
+    if classes is not None:
+        _check_labels(outputs.labels, classes)
+    return outputs
+
+
+def measure_latency(  # noqa: PLR0913 - keyword-only settings with defaults
+    predictor: Predictor,
+    features: pl.DataFrame,
+    *,
+    seed: int,
+    requests: int = 400,
+    warmup: int = 20,
+    clock: Callable[[], float] = time.perf_counter,
+) -> FloatArray:
+    """Milliseconds that single rows take, one after the other, (requests,); warm-up requests are not counted.
+
+    Rows are drawn with `seed`, repeats allowed. This is the model in this process, without the network or a
+    server.
+
+    Raises UserError where there are no rows, or the model raises.
+    """
+    if features.height == 0:
+        raise UserError("no rows to measure latency on", expected="a holdout with at least one row")
+    random = np.random.Generator(np.random.PCG64(seed))
+    rows = random.integers(0, features.height, size=warmup + requests).tolist()
+    singles = {row: features.slice(row, 1) for row in set(rows)}
+    times = np.empty(len(rows))
+    for request, row in enumerate(rows):
+        started = clock()
+        _ask(predictor, singles[row], row)
+        times[request] = (clock() - started) * 1000
+    return times[warmup:]
+
+
+def unanswered(outputs: Outputs) -> NDArray[np.bool_]:
+    """Rows for which the model gave no finite answer, (n,): a NaN score makes its label an accident.
+
+    >>> unanswered(Outputs(np.array([0, 1, 0]), np.array([0.1, 0.9, np.nan])))
+    array([False, False,  True])
+    """
+    missing = np.zeros(len(outputs.labels), dtype=np.bool_)
+    if outputs.labels.dtype.kind == "f":
+        missing |= ~np.isfinite(outputs.labels)
+    elif outputs.labels.dtype.kind == "O":
+        missing |= np.array([_is_missing(value) for value in outputs.labels], dtype=np.bool_)
+    if outputs.scores is not None:
+        finite = np.isfinite(outputs.scores)
+        missing |= ~(finite if finite.ndim == 1 else finite.all(axis=1))
+    return missing
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+def _ask(predictor: Predictor, rows: pl.DataFrame, start: int) -> Outputs:
+    last = start + rows.height - 1
+    try:
+        outputs = predictor.predict(rows)
+        labels = np.asarray(outputs.labels)
+        scores = None if outputs.scores is None else np.asarray(outputs.scores, dtype=np.float64)
+    except Exception as error:
+        raise UserError(
+            f"the model raised {type(error).__name__} on rows {start:,} to {last:,}: {error}",
+            expected="an answer for every row of the evaluation data",
+            next_step="call the model on these rows, or add the transformation they need to its pipeline",
+        ) from error
+    for what, found in (("labels", labels), ("scores", scores)):
+        if found is not None and (found.ndim == 0 or len(found) != rows.height):
+            raise UserError(
+                f"the model gave {what} of shape {found.shape} for {rows.height:,} rows",
+                expected=f"{rows.height:,} {what}, one a row and in order",
+            )
+    return Outputs(labels=labels, scores=scores)
+
+
+def _join(parts: list[Outputs]) -> Outputs:
+    labels = np.concatenate([part.labels for part in parts])
+    if any(part.scores is None for part in parts):
+        return Outputs(labels=labels)
+    return Outputs(
+        labels=labels, scores=np.concatenate([part.scores for part in parts if part.scores is not None])
+    )
+
+
+def _check_scores(scores: FloatArray | None) -> None:
+    if scores is None:
+        return
+    finite = scores[np.isfinite(scores)]
+    outside = int(((finite < 0) | (finite > 1)).sum())
+    if outside:
+        raise UserError(
+            f"{outside:,} of {scores.size:,} scores are outside 0 to 1: {finite.min():.4g} to {finite.max():.4g}",
+            expected="probabilities of the positive class",
+            next_step="log a model with predict_proba, or calibrate its decision function",
+        )
+
+
+def _check_labels(labels: NDArray[Any], classes: Sequence[Any]) -> None:
+    known = set(classes)
+    unknown = sorted({str(label) for label in labels.tolist() if label is not None and label not in known})
+    if unknown:
+        raise UserError(
+            f"the model gave labels that the target does not have: {', '.join(unknown[:5])}",
+            expected=f"one of: {', '.join(str(label) for label in classes)}",
+            next_step="train on the same target column as the evaluation data has",
+        )

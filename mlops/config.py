@@ -27,7 +27,9 @@ class DataConfig(Section):
     train: str = Field(description="Parquet or CSV, relative to this file.")
     evaluate: str = Field(description="The holdout that the gate weighs on.")
     target: str
-    ignore: tuple[str, ...] = Field((), description="Columns that are not features, such as ids or sensitive groups.")
+    ignore: tuple[str, ...] = Field(
+        (), description="Columns that are not features, such as ids or sensitive groups."
+    )
     expectations: str | None = Field(None, description="A Great Expectations suite as YAML.")
 
 
@@ -37,8 +39,12 @@ class TrainConfig(Section):
     entrypoint: str = Field(pattern=_ENTRYPOINT, description="module:function")
     seed: int = Field(0, ge=0, lt=2**32)
     params: dict[str, Any] = Field(default_factory=dict, description="Passed to the function by name.")
-    requirements: tuple[str, ...] = Field((), description="What the model needs beyond what its flavour names.")
-    trusted_types: tuple[str, ...] = Field((), description="Types outside scikit-learn that its file may hold.")
+    requirements: tuple[str, ...] = Field(
+        (), description="What the model needs beyond what its flavour names."
+    )
+    trusted_types: tuple[str, ...] = Field(
+        (), description="Types outside scikit-learn that its file may hold."
+    )
 
 
 def _short_train(value: object) -> object:
@@ -100,7 +106,9 @@ def load_policy(path: Path) -> Policy:
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not YAML: {error}", expected="a mapping of sections") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path} holds {type(content).__name__}", expected="a mapping that starts with `model: NAME`")
+        raise UserError(
+            f"{path} holds {type(content).__name__}", expected="a mapping that starts with `model: NAME`"
+        )
     try:
         # Addresses of alerts are secrets that only the monitor needs; they stay names until it asks.
         alerts = content.pop("alerts", None)

@@ -5,6 +5,7 @@ import os
 import warnings
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 
 def quiet_mlflow() -> ModuleType:
@@ -24,7 +25,7 @@ def quiet_mlflow() -> ModuleType:
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    return mlflow
+    return cast("ModuleType", mlflow)
 
 
 def tracking_uri(home: Path) -> str:

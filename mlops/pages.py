@@ -35,7 +35,9 @@ def drift_command(project: Project, port: int) -> list[str]:
     workspace = project.home / "monitoring" / "workspace"
     if not workspace.exists():
         raise UserError(
-            "there is no drift report yet", expected="one pass of the monitor", next_step="weighbridge monitor"
+            "there is no drift report yet",
+            expected="one pass of the monitor",
+            next_step="weighbridge monitor",
         )
     _require("evidently", "monitor")
     return [
@@ -60,7 +62,7 @@ def run(command: list[str], *, print_only: bool) -> int:
 def _require(module: str, extra: str) -> None:
     if find_spec(module) is None:
         raise UserError(
-            f"{module.split('.')[0]} is not installed",
+            f"{module.split('.', maxsplit=1)[0]} is not installed",
             expected=f"the extra '{extra}'",
             next_step=f"pip install 'weighbridge[{extra}]'",
         )

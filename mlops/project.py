@@ -70,7 +70,9 @@ class Project:
         from mlops.rollout.targets.build import build_target
 
         settings = self.policy.rollout.model_copy(update={"target": target} if target else {})
-        return Rollout(self.home, self.policy.serve, settings, build_target(settings, self.policy.serve, self.home))
+        return Rollout(
+            self.home, self.policy.serve, settings, build_target(settings, self.policy.serve, self.home)
+        )
 
     def mlflow(self) -> Any:
         """MLflow, pointed at this project's store; the embedded store keeps its files in the home folder."""
@@ -91,6 +93,12 @@ class Project:
         total = hashlib.sha256()
         for path in sorted(self.folder.rglob("*")):
             inside = path.relative_to(self.folder)
-            if path.suffix in _SOURCES and path.is_file() and not any(part.startswith(".") for part in inside.parts):
-                total.update(f"{inside.as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+            if (
+                path.suffix in _SOURCES
+                and path.is_file()
+                and not any(part.startswith(".") for part in inside.parts)
+            ):
+                total.update(
+                    f"{inside.as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+                )
         return total.hexdigest()

@@ -4,19 +4,22 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from monitoring.run import WatchPass, monitor_once
+
 from evaluation.errors import UserError
 from mlops.config import FILE_NAME, resolved_alerts
 from mlops.packaging.bundle import Bundle
 from mlops.project import Project
 from mlops.registry.client import Alias
 from mlops.registry.promote import fetch_bundle
-from monitoring.run import WatchPass, monitor_once
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-def open_watch(project: Project, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Callable[[], WatchPass]:
+def open_watch(
+    project: Project, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> Callable[[], WatchPass]:
     """Give the function that looks once at the champion of now; every call asks the registry who that is."""
 
     def look() -> WatchPass:

@@ -41,9 +41,13 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer
 class DriftConfig(Section):
     """How far a column may move before someone is told."""
 
-    false_alarms_per_month: float = Field(1.0, gt=0, description="Budget for all columns together, without drift.")
-    tolerance: float = Field(0.1, ge=0, lt=1, description="Distance (0 to 1) that is not worth an alarm.")
-    ignore: tuple[str, ...] = ()
+    false_alarms_per_month: float = Field(
+        1.0, gt=0, description="Budget for all columns together, without drift."
+    )
+    tolerance: float = Field(0.1, gt=0, lt=1, description="Distance (0 to 1) that is not worth an alarm.")
+    ignore: tuple[str, ...] = Field(
+        (), description="Features, or `prediction` and `score`, that are not compared."
+    )
 
 
 class LatencyConfig(Section):
@@ -70,23 +74,54 @@ class PerformanceConfig(Section):
 class LabelsConfig(Section):
     """When the truth is known."""
 
-    arrive_within: Duration = Field(timedelta(days=7), description="Older records without a label count as missing.")
+    arrive_within: Duration = Field(
+        timedelta(days=7), ge=timedelta(0), description="Older records without a label count as missing."
+    )
+    missing_at_most: float = Field(
+        0.5, ge=0, lt=1, description="Share of missing labels that is not worth an alarm."
+    )
+    history_records: int = Field(
+        50_000, ge=50, le=1_000_000, description="The newest records searched for labels."
+    )
 
 
 class MonitorConfig(Section):
     """What is watched, and how often."""
 
-    every: Duration = Field(timedelta(minutes=5), description="Pause between passes of `weighbridge monitor --watch`.")
-    window_records: int = Field(2000, ge=50, le=1_000_000, description="The newest records that a pass looks at.")
+    every: Duration = Field(
+        timedelta(minutes=5),
+        ge=timedelta(seconds=1),
+        description="Time between passes of `weighbridge monitor --watch`.",
+    )
+    window_records: int = Field(
+        2000, ge=50, le=1_000_000, description="The newest records that a pass looks at."
+    )
     min_records: int = Field(200, ge=20, description="Below this, every check of a pass is inconclusive.")
     drift: DriftConfig = DriftConfig()
     latency: LatencyConfig | None = None
     performance: tuple[PerformanceConfig, ...] = ()
     labels: LabelsConfig = LabelsConfig()
+    keep_reports: int = Field(
+        20, ge=1, le=10_000, description="Newest drift reports kept; one takes about 7 MB."
+    )
+
+    @model_validator(mode="after")
+    def _one_bound_a_metric(self) -> "MonitorConfig":
+        metrics = [each.metric for each in self.performance]
+        if len(set(metrics)) < len(metrics):
+            msg = "a metric is watched once, with one bound"
+            raise ValueError(msg)
+        return self
 
 
 class AlertConfig(Section):
     """Where findings go: any Apprise address, secrets as ${ENV_VAR}."""
 
     to: str = Field(min_length=1, repr=False)
-    severity: Literal["info", "warning", "critical"] = "warning"
+    severity: Literal["info", "warning", "critical"] = Field(
+        "warning", description="The least that is sent there."
+    )
+    repeat_after: Duration = Field(
+        timedelta(days=1), ge=timedelta(minutes=1), description="Pause before the same finding is told again."
+    )
+    timeout_s: float = Field(10, gt=0, le=120, description="How long one delivery may take.")

@@ -30,8 +30,10 @@ class Severity(StrEnum):
 class Finding:
     """What one check saw in one window.
 
-    `verdict` is PASS (nothing to tell), FAIL (tell someone) or INCONCLUSIVE (too little data, no labels, a check that
-    raised); `estimate` carries the interval that was compared with `bound`.
+    `verdict` is PASS (nothing to tell), FAIL (tell someone) or INCONCLUSIVE (too little data, no labels, a
+    check that raised); `estimate` carries the interval that was compared with `bound`. Severity says how
+    soon to look when the verdict is not PASS. Findings of successive passes are the same when check and
+    subject are the same.
     """
 
     check: str
@@ -46,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Alert:
-    """What a person is told."""
+    """What a person is told; `resolved` says that its findings have gone away."""
 
     model: str
     version: str
@@ -55,6 +57,16 @@ class Alert:
     body: str
     findings: tuple[Finding, ...]
     at: datetime
+    resolved: bool = False
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of one alert on its way to one address, which is never in `problem`: it may be a secret."""
+
+    ok: bool
+    at: datetime
+    problem: str | None = None
 
 
 class Action(Protocol):

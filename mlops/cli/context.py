@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 PROJECT_OPTION = Annotated[
     Path | None,
-    typer.Option("--project", "-p", metavar="DIR", help="Folder with weighbridge.yaml; the current one by default."),
+    typer.Option(
+        "--project", "-p", metavar="DIR", help="Folder with weighbridge.yaml; the current one by default."
+    ),
 ]
 RELEASE_OPTION = Annotated[
     str | None, typer.Option("--release", metavar="ID", help="A release; the newest one by default.")
@@ -43,14 +45,16 @@ def open_project(context: typer.Context) -> "Project":
     """Open the project that the command line names."""
     from mlops.project import Project
 
-    return Project.open(cast(Settings, context.obj).folder or Path.cwd())
+    return Project.open(cast("Settings", context.obj).folder or Path.cwd())
 
 
 def console() -> "Console":
     """The console for standard output; wide and plain when it is not a terminal."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=not sys.stdout.isatty())
+    return Console(
+        width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=not sys.stdout.isatty()
+    )
 
 
 def to_github(results: Mapping[str, Any]) -> None:

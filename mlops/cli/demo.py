@@ -15,7 +15,8 @@ def add_to(app: typer.Typer) -> None:
 
 def demo(
     folder: Annotated[
-        Path, typer.Option("--dir", help="Where the demo's two projects go; emptied of an earlier demo first.")
+        Path,
+        typer.Option("--dir", help="Where the demo's two projects go; emptied of an earlier demo first."),
     ] = Path("weighbridge-demo"),
 ) -> int:
     """A model weighed, registered, served and watched, and a worse one stopped at the gate; real data, no network."""

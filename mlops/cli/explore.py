@@ -30,11 +30,14 @@ def status(
 
 def explain(
     context: typer.Context,
-    release: Annotated[str | None, typer.Argument(help="A release's id; the newest decided one by default.")] = None,
+    release: Annotated[
+        str | None, typer.Argument(help="A release's id; the newest decided one by default.")
+    ] = None,
 ) -> int:
     """Tell in plain words what was decided about a release, on which data, and why."""
     from evaluation.reports.document import explain as explanation
     from evaluation.reports.terminal import to_terminal
+
     from mlops.decision.record import FILE_NAME, DecisionRecord
     from mlops.release.run import decided
 

@@ -22,7 +22,9 @@ def add_to(app: typer.Typer) -> None:
 
 def release(
     context: typer.Context,
-    new: Annotated[bool, typer.Option("--new", help="Start over, even if a release of the same inputs is open.")] = False,
+    new: Annotated[
+        bool, typer.Option("--new", help="Start over, even if a release of the same inputs is open.")
+    ] = False,
 ) -> int:
     """Validate, train, evaluate, gate, register and deploy; goes on where an interrupted release stopped."""
     from mlops.release.lock import only_one
@@ -103,6 +105,7 @@ def conclude(chosen: "Release", verdict: Verdict, screen: "Console | None" = Non
     """Show the decision in a table, where its evidence is, and the exit code."""
     from evaluation.reports.document import decision_document
     from evaluation.reports.terminal import to_terminal
+
     from mlops.cli.context import console
     from mlops.decision.record import FILE_NAME, DecisionRecord
     from mlops.release.journal import Step
@@ -110,7 +113,11 @@ def conclude(chosen: "Release", verdict: Verdict, screen: "Console | None" = Non
     record = DecisionRecord.read(chosen.folder / FILE_NAME)
     screen = screen or console()
     screen.print(to_terminal(decision_document(record.content)))
-    screen.print(f"record  {chosen.folder / FILE_NAME}\nreport  {chosen.folder / 'report.html'}", soft_wrap=True)
+    screen.print(
+        f"record  {chosen.folder / FILE_NAME}\nreport  {chosen.folder / 'report.html'}", soft_wrap=True
+    )
     results = chosen.journal.steps.get(Step.DEPLOY.value, {}).get("result", {})
-    to_github({"release": chosen.id, "verdict": verdict.value, "record": chosen.folder / FILE_NAME, **results})
+    to_github(
+        {"release": chosen.id, "verdict": verdict.value, "record": chosen.folder / FILE_NAME, **results}
+    )
     return EXIT_CODES[verdict]

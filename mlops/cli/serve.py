@@ -68,10 +68,12 @@ def image(
     release: RELEASE_OPTION = None,
     device: Annotated[Literal["cpu", "gpu"], typer.Option(help="What the image runs on.")] = "cpu",
     push: Annotated[
-        str | None, typer.Option(metavar="REGISTRY/NAME", help="Push there and print the reference by digest.")
+        str | None,
+        typer.Option(metavar="REGISTRY/NAME", help="Push there and print the reference by digest."),
     ] = None,
     wheel: Annotated[
-        Path | None, typer.Option(help="A wheel of weighbridge to put into the image; made from a checkout if absent.")
+        Path | None,
+        typer.Option(help="A wheel of weighbridge to put into the image; made from a checkout if absent."),
     ] = None,
 ) -> int:
     """Build the Docker image that serves exactly a registered release."""

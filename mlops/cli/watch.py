@@ -21,8 +21,9 @@ def monitor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> int:
     """Look at the newest window: drift, latency, performance. Exit code 0 quiet, 1 findings, 2 inconclusive."""
-    from mlops.watching import open_watch
     from monitoring.run import watch_pass_to_json
+
+    from mlops.watching import open_watch
 
     project = open_project(context)
     look = open_watch(project)
@@ -41,8 +42,9 @@ def monitor(
 
 
 def _show(seen: object, *, as_json: bool) -> None:
-    from mlops.watching import show
     from monitoring.run import WatchPass, watch_pass_to_json
+
+    from mlops.watching import show
 
     assert isinstance(seen, WatchPass)  # noqa: S101 - narrows for the type checker
     if as_json:
@@ -54,7 +56,9 @@ def _show(seen: object, *, as_json: bool) -> None:
 def mlflow_ui(
     context: typer.Context,
     port: Annotated[int, typer.Option(help="Port on loopback.")] = 5000,
-    print_only: Annotated[bool, typer.Option("--print", help="Print the command instead of running it.")] = False,
+    print_only: Annotated[
+        bool, typer.Option("--print", help="Print the command instead of running it.")
+    ] = False,
 ) -> int:
     """Open MLflow's pages on this project's store."""
     from mlops.pages import mlflow_command, run
@@ -65,7 +69,9 @@ def mlflow_ui(
 def drift_ui(
     context: typer.Context,
     port: Annotated[int, typer.Option(help="Port on loopback.")] = 8001,
-    print_only: Annotated[bool, typer.Option("--print", help="Print the command instead of running it.")] = False,
+    print_only: Annotated[
+        bool, typer.Option("--print", help="Print the command instead of running it.")
+    ] = False,
 ) -> int:
     """Open Evidently's pages on this project's workspace."""
     from mlops.pages import drift_command, run

@@ -8,7 +8,15 @@ from evaluation.errors import UserError
 from mlops.project import Project
 
 _MARK = ".weighbridge-demo"
-_GIT = ("git", "-c", "user.name=Weighbridge demo", "-c", "user.email=demo@weighbridge.invalid", "-c", "commit.gpgsign=false")
+_GIT = (
+    "git",
+    "-c",
+    "user.name=Weighbridge demo",
+    "-c",
+    "user.email=demo@weighbridge.invalid",
+    "-c",
+    "commit.gpgsign=false",
+)
 
 
 def examples_dir() -> Path:
@@ -18,7 +26,9 @@ def examples_dir() -> Path:
         if (place / "lending" / "weighbridge.yaml").exists():
             return place
     raise UserError(
-        "the examples are not installed", expected="a wheel of weighbridge or a checkout", next_step="install it again"
+        "the examples are not installed",
+        expected="a wheel of weighbridge or a checkout",
+        next_step="install it again",
     )
 
 
@@ -45,14 +55,18 @@ def make_lending_biased(folder: Path) -> None:
     text = policy.read_text()
     changed = text.replace("BEFORE", "AFTER")
     if changed == text:
-        raise UserError(f"{policy} does not hold the line that the demo changes", expected="the example as shipped")
+        raise UserError(
+            f"{policy} does not hold the line that the demo changes", expected="the example as shipped"
+        )
     policy.write_text(changed)
     _commit(folder, "Train on this week's label export")
 
 
 def _copy(name: str, folder: Path) -> Project:
     place = folder / name
-    shutil.copytree(examples_dir() / name, place, ignore=shutil.ignore_patterns("__pycache__", ".weighbridge"))
+    shutil.copytree(
+        examples_dir() / name, place, ignore=shutil.ignore_patterns("__pycache__", ".weighbridge")
+    )
     policy = place / "weighbridge.yaml"
     policy.write_text(policy.read_text() + "\n# The demo takes a free port.\nserve: {port: 0}\n")
     _run("init", "--quiet", "--initial-branch=main", folder=place)

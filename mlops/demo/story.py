@@ -40,7 +40,9 @@ def tell(folder: Path, screen: "Console") -> int:
         _scene(screen, "3", "A flight-delay model is served month by month, until its monitor speaks")
         month = watched_flights(flights, screen, receiver)
     where_to_look(lending, flights, screen)
-    screen.print(f"\n[green]✓[/green] drift was told in month {month}; {time.perf_counter() - started:.0f} s in all")
+    screen.print(
+        f"\n[green]✓[/green] drift was told in month {month}; {time.perf_counter() - started:.0f} s in all"
+    )
     return 0
 
 
@@ -80,7 +82,9 @@ def watched_flights(project: Project, screen: "Console", receiver: Receiver) -> 
         if drifted:
             _show_alert(receiver, screen)
             return month
-    raise EnvironmentProblem("the year ended without a drift alert", expected="drift, as flights change over a year")
+    raise EnvironmentProblem(
+        "the year ended without a drift alert", expected="drift, as flights change over a year"
+    )
 
 
 def where_to_look(lending: Project, flights: Project, screen: "Console") -> None:
@@ -177,5 +181,3 @@ def _short(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-

@@ -43,7 +43,9 @@ def serve_month(project: Project, rows: pl.DataFrame) -> int:
         batch = window.slice(start, _BATCH)
         answer = _post(address, "/predict", {"records": batch.select(features).to_dicts()})
         ids = [item["id"] for item in answer["predictions"]]
-        labels = [{"id": id_, "label": label} for id_, label in zip(ids, batch[target].to_list(), strict=True)]
+        labels = [
+            {"id": id_, "label": label} for id_, label in zip(ids, batch[target].to_list(), strict=True)
+        ]
         _post(address, "/feedback", {"labels": labels})
         answered += len(ids)
     _wait_until_logged(project, ids[-1])
@@ -59,7 +61,8 @@ def _wait_until_logged(project: Project, last_id: str) -> None:
             return
         time.sleep(0.1)
     raise EnvironmentProblem(
-        f"the request log lacks a record that was answered {_LOGGED_WITHIN_S:.0f} s ago", expected="every answer in the log"
+        f"the request log lacks a record that was answered {_LOGGED_WITHIN_S:.0f} s ago",
+        expected="every answer in the log",
     )
 
 

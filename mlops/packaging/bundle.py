@@ -1,10 +1,10 @@
 """A bundle: the folder that one lane serves, with the evidence that it may.
 
-    model/            the MLflow model
-    decision.json     the decision record
-    bundle.json       which version of which model this is, and the digests that must hold
-    reference.parquet what the model saw and said when it was weighed; monitoring compares with it
-    requirements.txt  what the model needs
+model/            the MLflow model
+decision.json     the decision record
+bundle.json       which version of which model this is, and the digests that must hold
+reference.parquet what the model saw and said when it was weighed; monitoring compares with it
+requirements.txt  what the model needs
 """
 
 import json

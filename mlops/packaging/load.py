@@ -99,7 +99,7 @@ def load_model(model_dir: Path, *, task: Task, threshold: float) -> LoadedModel:
     try:
         with _skops_allowed():
             pyfunc = mlflow.pyfunc.load_model(str(model_dir))
-    except Exception as error:  # noqa: BLE001 - a flavour may raise anything
+    except Exception as error:
         raise EnvironmentProblem(
             f"the model in {model_dir} does not load: {error.__class__.__name__}: {str(error)[:300]}",
             expected="the packages of its requirements.txt, in these versions",
@@ -113,7 +113,8 @@ def load_model(model_dir: Path, *, task: Task, threshold: float) -> LoadedModel:
             next_step="weighbridge release",
         )
     inputs = tuple(
-        InputField(str(column.name), column.type.name, bool(column.required)) for column in signature.inputs.inputs
+        InputField(str(column.name), column.type.name, bool(column.required))
+        for column in signature.inputs.inputs
     )
     classes = tuple((pyfunc.metadata.metadata or {}).get("classes", ()))
     return LoadedModel(pyfunc, task, threshold, inputs, classes or (0, 1))

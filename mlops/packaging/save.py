@@ -60,7 +60,9 @@ def log_model(  # noqa: PLR0913 - each is one fact about the model
             serialization_format="skops",
             skops_trusted_types=types_to_trust(model, trusted_types),
             pyfunc_predict_fn=predict,
-            signature=mlflow.models.infer_signature(_plain_strings(features), getattr(model, predict)(example)),
+            signature=mlflow.models.infer_signature(
+                _plain_strings(features), getattr(model, predict)(example)
+            ),
             input_example=example,
             pip_requirements=pinned_requirements(requirements),
             code_paths=_code_of(trusted_types, project_dir) or None,

@@ -7,9 +7,9 @@ from mlops.decision.record import DecisionRecord
 def describe(record: DecisionRecord, evidence: str) -> str:
     """Markdown for a version's description: verdict, checks with interval and bound, and where the record is."""
     release = record.content["release"]
+    commit = (release["commit"] or "none")[:12]
     lines = [
-        f"**{str(record.verdict).upper()}** by the gate of release `{release['id']}`, commit "
-        f"`{(release['commit'] or 'none')[:12]}`.",
+        f"**{record.verdict.value.upper()}** by the gate of release `{release['id']}`, commit `{commit}`.",
         "",
         f"[Decision record and report]({evidence}), digest `{record.digest}`",
         "",

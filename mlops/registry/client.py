@@ -55,7 +55,13 @@ def store_errors(uri: str) -> Iterator[None]:
         raise
     except Exception as error:
         name = type(error).__name__
-        if name not in {"MlflowException", "RestException", "OperationalError", "ConnectionError", "DatabaseError"}:
+        if name not in {
+            "MlflowException",
+            "RestException",
+            "OperationalError",
+            "ConnectionError",
+            "DatabaseError",
+        }:
             raise
         text = str(error).splitlines()[0][:300].replace(uri, "the store")
         locked = "locked" in text
@@ -108,7 +114,9 @@ class Registry:
             found = self._client.search_model_versions(f"name = '{self.model}'", max_results=1000)
         return sorted((self._read(item) for item in found), key=lambda item: int(item.version), reverse=True)
 
-    def register(self, *, source: str, run_id: str, description: str, tags: Mapping[str, str]) -> ModelVersion:
+    def register(
+        self, *, source: str, run_id: str, description: str, tags: Mapping[str, str]
+    ) -> ModelVersion:
         """Make a new version from a logged model."""
         with store_errors(self._uri):
             try:

@@ -48,7 +48,9 @@ class Journal:
         release_id = f"{now:%Y%m%d-%H%M%S}-{inputs[:8]}"
         while (releases / release_id).exists():
             release_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
-        journal = cls(releases / release_id, release_id, model, inputs, now.isoformat(timespec="seconds"), commit)
+        journal = cls(
+            releases / release_id, release_id, model, inputs, now.isoformat(timespec="seconds"), commit
+        )
         journal.save()
         return journal
 

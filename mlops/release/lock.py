@@ -30,7 +30,9 @@ def only_one(home: Path) -> Iterator[None]:
             next_step="wait for it to end, then run the same command again",
         ) from None
     try:
-        holder.write_text(json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}))
+        holder.write_text(
+            json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")})
+        )
         yield
     finally:
         holder.unlink(missing_ok=True)

@@ -112,7 +112,9 @@ def decided(project: Project, release_id: str | None = None) -> Release:
         if journal.model == project.policy.model and journal.done(Step.GATE):
             return Release(project, journal)
     raise UserError(
-        f"no release of '{project.policy.model}' was decided yet", expected="a decision", next_step="weighbridge release"
+        f"no release of '{project.policy.model}' was decided yet",
+        expected="a decision",
+        next_step="weighbridge release",
     )
 
 
@@ -161,7 +163,9 @@ def _needs(release: Release, step: Step) -> Iterator[Step]:
     for earlier in order[: order.index(step)]:
         yield earlier
         if earlier is Step.VALIDATE:
-            valid = release.journal.done(earlier) and release.journal.result(earlier)["verdict"] == Verdict.PASS
+            valid = (
+                release.journal.done(earlier) and release.journal.result(earlier)["verdict"] == Verdict.PASS
+            )
             if release.journal.done(earlier) and not valid:
                 if step is Step.GATE:
                     return

@@ -55,7 +55,9 @@ def take(project: Project) -> Snapshot:
     from mlops.mlflow_store import tracking_uri
 
     registry = project.registry
-    aliases = {alias.value: found.version for alias in Alias if (found := registry.by_alias(alias)) is not None}
+    aliases = {
+        alias.value: found.version for alias in Alias if (found := registry.by_alias(alias)) is not None
+    }
     serving = project.rollout().status()
     lanes = () if serving is None else serving.lanes
     return Snapshot(
@@ -63,10 +65,16 @@ def take(project: Project) -> Snapshot:
         store=tracking_uri(project.home).rpartition("@")[2],
         aliases=aliases,
         url=serving.url if serving else None,
-        router_alive=serving is not None and serving.router_alive,
+        router_alive=serving is not None and bool(serving.router.alive),
         lanes=tuple(
-            LaneLine(lane.role, lane.version, lane.release_id, f"{lane.host}:{lane.port}", lane.alive)
-            for lane in lanes
+            LaneLine(
+                placed.role.value,
+                placed.lane.version,
+                placed.lane.release_id,
+                f"{placed.lane.host}:{placed.lane.port}",
+                bool(placed.alive),
+            )
+            for placed in lanes
         ),
         releases=tuple(
             _line(journal)
@@ -88,7 +96,9 @@ def render(snapshot: Snapshot) -> "RenderableType":
     from rich.text import Text
 
     named = ", ".join(f"{alias} = version {version}" for alias, version in snapshot.aliases.items())
-    head = Text.assemble((snapshot.model, "bold"), f"  {named or 'no version registered yet'}\nstore  {snapshot.store}\n")
+    head = Text.assemble(
+        (snapshot.model, "bold"), f"  {named or 'no version registered yet'}\nstore  {snapshot.store}\n"
+    )
     if snapshot.url is None:
         head.append("serving  nothing from this machine; next: weighbridge release")
     else:
@@ -99,9 +109,15 @@ def render(snapshot: Snapshot) -> "RenderableType":
         lanes.add_row(lane.role, lane.version, lane.release_id, lane.address, state)
     releases = Table("release", "commit", "last step", "verdict", "version", box=None)
     for line in snapshot.releases:
-        colour = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}.get(line.verdict or "", "dim")
+        colour = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}.get(
+            line.verdict or "", "dim"
+        )
         releases.add_row(
-            line.id, (line.commit or "-")[:10], line.last_step or "-", Text(line.verdict or "open", colour), line.version or "-"
+            line.id,
+            (line.commit or "-")[:10],
+            line.last_step or "-",
+            Text(line.verdict or "open", colour),
+            line.version or "-",
         )
     parts: list[RenderableType] = [head]
     if snapshot.lanes:

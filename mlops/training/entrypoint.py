@@ -38,7 +38,7 @@ def entrypoint(name: str, project_dir: Path) -> Iterator[TrainFunction]:
                 del sys.modules[new]
 
 
-def call(
+def call(  # noqa: PLR0913 - keyword-only, one a fact
     function: TrainFunction,
     features: "pd.DataFrame",
     target: "pd.Series",
@@ -51,7 +51,7 @@ def call(
     import numpy as np
 
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - users' code and scikit-learn read the global state
+    np.random.seed(seed)
     try:
         inspect.signature(function).bind(features, target, seed=seed, **params)
     except TypeError as error:
@@ -62,10 +62,12 @@ def call(
         ) from None
     try:
         model = function(features, target, seed=seed, **params)
-    except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+    except Exception as error:
         raise _failed(error, project_dir) from error
     if model is None:
-        raise UserError("the training function returned nothing", expected="a fitted model", next_step="return the model")
+        raise UserError(
+            "the training function returned nothing", expected="a fitted model", next_step="return the model"
+        )
     return model
 
 
@@ -77,10 +79,10 @@ def _module(name: str, project_dir: Path) -> Any:
         missing = str(error.name)
         raise UserError(
             f"train: no module named '{missing}'" + ("" if missing == name else f", which {name} imports"),
-            expected=f"one of {', '.join(files) or 'no .py file found'} in the project's folder, or an installed package",
+            expected=f"one of {', '.join(files) or 'no .py file found'} in the project's folder, or installed",
             next_step=_suggest(missing, files, "correct train in weighbridge.yaml"),
         ) from None
-    except Exception as error:  # noqa: BLE001 - importing runs the user's code
+    except Exception as error:
         raise _failed(error, project_dir) from error
 
 
@@ -88,7 +90,9 @@ def _function(module: Any, function_name: str, name: str) -> TrainFunction:
     function = getattr(module, function_name, None)
     if callable(function):
         return function  # type: ignore[no-any-return]
-    names = [key for key, value in vars(module).items() if inspect.isfunction(value) and not key.startswith("_")]
+    names = [
+        key for key, value in vars(module).items() if inspect.isfunction(value) and not key.startswith("_")
+    ]
     raise UserError(
         f"train: '{name}' names no function",
         expected=f"one of: {', '.join(names) or 'no function found'}",
@@ -108,7 +112,11 @@ def _failed(error: Exception, project_dir: Path) -> UserError:
         for frame in traceback.extract_tb(error.__traceback__)
         if Path(frame.filename).is_relative_to(project_dir)
     ]
-    place = f"{Path(frames[-1].filename).relative_to(project_dir)}:{frames[-1].lineno}" if frames else "outside the project"
+    place = (
+        f"{Path(frames[-1].filename).relative_to(project_dir)}:{frames[-1].lineno}"
+        if frames
+        else "outside the project"
+    )
     return UserError(
         f"training raised {type(error).__name__} at {place}: {str(error)[:500]}",
         expected="a function that returns a fitted model",

@@ -31,7 +31,7 @@ class TrainedModel:
     packages: Mapping[str, str]
 
 
-def train(
+def train(  # noqa: PLR0913 - keyword-only, one a fact
     dataset: Dataset, *, policy: Policy, project_dir: Path, commit: Commit, release_id: str, model_dir: Path
 ) -> TrainedModel:
     """Train, log with lineage, and copy the model's files to `model_dir`.
@@ -42,11 +42,18 @@ def train(
     target = dataset.train[policy.data.target].to_pandas()
     with entrypoint.entrypoint(policy.train.entrypoint, project_dir) as function:
         model = entrypoint.call(
-            function, features, target, seed=policy.train.seed, params=policy.train.params, project_dir=project_dir
+            function,
+            features,
+            target,
+            seed=policy.train.seed,
+            params=policy.train.params,
+            project_dir=project_dir,
         )
         mlflow = quiet_mlflow()
         mlflow.set_experiment(policy.model)
-        with mlflow.start_run(run_name=release_id, tags=lineage_tags(dataset, policy, commit, release_id)) as run:
+        with mlflow.start_run(
+            run_name=release_id, tags=lineage_tags(dataset, policy, commit, release_id)
+        ) as run:
             logged = log_model(
                 model,
                 features=features.head(_SIGNATURE_ROWS),
@@ -57,7 +64,10 @@ def train(
             )
     _copy_files(mlflow, logged.uri, model_dir)
     return TrainedModel(
-        run_id=run.info.run_id, model_uri=logged.uri, model_digest=model_digest(model_dir), packages=packages()
+        run_id=run.info.run_id,
+        model_uri=logged.uri,
+        model_digest=model_digest(model_dir),
+        packages=packages(),
     )
 
 
@@ -89,7 +99,9 @@ def _copy_files(mlflow: Any, uri: str, model_dir: Path) -> None:
     model_dir.parent.mkdir(parents=True, exist_ok=True)
     downloaded = mlflow.artifacts.download_artifacts(uri, dst_path=str(model_dir))
     if Path(downloaded).resolve() != model_dir.resolve():
-        raise EnvironmentProblem(f"the tracking store put the model into {downloaded}", expected=str(model_dir))
+        raise EnvironmentProblem(
+            f"the tracking store put the model into {downloaded}", expected=str(model_dir)
+        )
 
 
 def trained_to_json(trained: TrainedModel) -> dict[str, Any]:

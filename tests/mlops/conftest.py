@@ -27,7 +27,9 @@ class Store:
     mlflow: Any
     home: Path
 
-    def release(self, release_id: str, *, verdict: str = "pass", tags: dict[str, str] | None = None) -> ModelVersion:
+    def release(
+        self, release_id: str, *, verdict: str = "pass", tags: dict[str, str] | None = None
+    ) -> ModelVersion:
         """Train, weigh (here: the verdict is given) and register."""
         run_id, logged = self.train(release_id)
         folder = self.home / "releases" / release_id
@@ -36,8 +38,14 @@ class Store:
         record.write(folder / "decision.json")
         pl.DataFrame({"input.a": [0.1], "prediction": [1]}).write_parquet(folder / "reference.parquet")
         self.registry.log_evidence(run_id, [folder / "decision.json", folder / "reference.parquet"])
-        found = {"release": release_id, "decision_digest": record.digest, "model_digest": model_digest(model_dir)}
-        return self.registry.register(source=logged.uri, run_id=run_id, description="", tags=found | (tags or {}))
+        found = {
+            "release": release_id,
+            "decision_digest": record.digest,
+            "model_digest": model_digest(model_dir),
+        }
+        return self.registry.register(
+            source=logged.uri, run_id=run_id, description="", tags=found | (tags or {})
+        )
 
     def train(self, name: str) -> tuple[str, LoggedModel]:
         """Log a small model."""
@@ -65,7 +73,9 @@ def make_small_model(seed: int = 0) -> tuple[pd.DataFrame, Any]:
     rng = np.random.default_rng(seed)
     features = pd.DataFrame({"a": rng.normal(size=200), "c": rng.choice(["x", "y"], 200)})
     encode = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["c"]), remainder="passthrough")
-    return features, make_pipeline(encode, LogisticRegression()).fit(features, (features["a"] > 0).astype(int))
+    return features, make_pipeline(encode, LogisticRegression()).fit(
+        features, (features["a"] > 0).astype(int)
+    )
 
 
 def record_content(release_id: str, verdict: str, digest: str) -> dict[str, Any]:

@@ -27,7 +27,11 @@ def read(tmp_path: Path, text: str) -> object:
     ("text", "found", "next_step"),
     [
         (GOOD + "monitr: {}\n", "unknown key 'monitr'", "did you mean 'monitor'?"),
-        (GOOD.replace("at_least", "at_leest"), "unknown key 'gate.checks.0.at_leest'", "did you mean 'at_least'?"),
+        (
+            GOOD.replace("at_least", "at_leest"),
+            "unknown key 'gate.checks.0.at_leest'",
+            "did you mean 'at_least'?",
+        ),
         (GOOD.replace("target:", "tarjet:"), "unknown key 'data.tarjet'", "did you mean 'target'?"),
         (GOOD + "zebra: 1\n", "unknown key 'zebra'", "remove it"),
         (GOOD.replace("train:train", "train"), "train.entrypoint", "correct train.entrypoint"),
@@ -38,10 +42,16 @@ def read(tmp_path: Path, text: str) -> object:
         ("- a\n- b\n", "holds list", ""),
         ("model: [", "is not YAML", ""),
         ("", "holds NoneType", ""),
-        (GOOD.replace("train.parquet", "'${WB_NOT_SET}'"), "names ${WB_NOT_SET}, which is not set", "export WB_NOT_SET="),
+        (
+            GOOD.replace("train.parquet", "'${WB_NOT_SET}'"),
+            "names ${WB_NOT_SET}, which is not set",
+            "export WB_NOT_SET=",
+        ),
     ],
 )
-def test_what_is_wrong_is_named_with_what_to_type(tmp_path: Path, text: str, found: str, next_step: str) -> None:
+def test_what_is_wrong_is_named_with_what_to_type(
+    tmp_path: Path, text: str, found: str, next_step: str
+) -> None:
     with pytest.raises(UserError) as raised:
         read(tmp_path, text)
     assert found in str(raised.value)
@@ -60,7 +70,9 @@ def test_values_of_variables_do_not_show_in_errors(tmp_path: Path, monkeypatch: 
     assert "hunter2" not in str(raised.value)
 
 
-def test_alert_addresses_are_read_when_they_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alert_addresses_are_read_when_they_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("WB_ALERT", raising=False)
     policy = read(tmp_path, GOOD + "alerts: [{to: '${WB_ALERT}'}]\n")
     with pytest.raises(UserError, match="WB_ALERT"):
@@ -72,7 +84,9 @@ def test_alert_addresses_are_read_when_they_are_needed(tmp_path: Path, monkeypat
 
 def test_digest_follows_the_content_and_not_the_layout(tmp_path: Path) -> None:
     first = read(tmp_path, GOOD)
-    same = read(tmp_path, GOOD.replace("{metric: roc_auc, at_least: 0.7}", "at_least: 0.7\n      metric: roc_auc"))
+    same = read(
+        tmp_path, GOOD.replace("{metric: roc_auc, at_least: 0.7}", "at_least: 0.7\n      metric: roc_auc")
+    )
     other = read(tmp_path, GOOD.replace("0.7", "0.71"))
     assert first.digest == same.digest
     assert first.digest != other.digest

@@ -15,8 +15,12 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     bundle = fetch_bundle(project.registry, version, project.home / "bundles")
     require_same_champion(project.registry, bundle, version)
     deployment = project.rollout("docker" if release.image else None).deploy(
-        release.image or str(bundle.path), model=bundle.model, version=bundle.version, release_id=bundle.release_id, progress=advance
+        release.image or str(bundle.path),
+        model=bundle.model,
+        version=bundle.version,
+        release_id=bundle.release_id,
     )
+    advance(0.9)
     promote(project.registry, bundle)
     return StepDone(
         {"version": bundle.version, "url": deployment.url},

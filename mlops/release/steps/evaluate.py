@@ -95,11 +95,16 @@ def ask_champion(release: Release) -> Champion | None:
 def _keep_predictions(release: Release, outputs: Outputs, champion: Champion | None) -> None:
     """Everything that is needed to take the decision again, without the models."""
     policy, frame = release.project.policy, release.project.dataset.evaluate
-    wanted = dict.fromkeys(column for check in policy.gate.checks for column in (*check.groups, *check.slices))
+    wanted = dict.fromkeys(
+        column for check in policy.gate.checks for column in (*check.groups, *check.slices)
+    )
     columns = [frame[policy.data.target].alias("target"), pl.Series("label", outputs.labels)]
     columns += _scores("score", outputs)
     if champion is not None and champion.outputs is not None:
-        columns += [pl.Series("champion_label", champion.outputs.labels), *_scores("champion_score", champion.outputs)]
+        columns += [
+            pl.Series("champion_label", champion.outputs.labels),
+            *_scores("champion_score", champion.outputs),
+        ]
     columns += [frame[name].alias(f"column.{name}") for name in wanted]
     pl.DataFrame(columns).write_parquet(release.folder / "predictions.parquet", compression="zstd")
 
@@ -109,14 +114,18 @@ def _scores(name: str, outputs: Outputs) -> list[pl.Series]:
         return []
     if outputs.scores.ndim == 1:
         return [pl.Series(name, outputs.scores)]
-    return [pl.Series(f"{name}_{index}", outputs.scores[:, index]) for index in range(outputs.scores.shape[1])]
+    return [
+        pl.Series(f"{name}_{index}", outputs.scores[:, index]) for index in range(outputs.scores.shape[1])
+    ]
 
 
 def _keep_reference(release: Release, model: LoadedModel, outputs: Outputs) -> None:
     """A sample of what the model saw and said, in the columns of the request log, for monitoring to compare with."""
     policy, frame = release.project.policy, release.project.dataset.evaluate
     scores = outputs.scores if outputs.scores is not None and outputs.scores.ndim == 1 else None
-    table = frame.select(pl.col(field.name).alias(f"input.{field.name}") for field in model.inputs).with_columns(
+    table = frame.select(
+        pl.col(field.name).alias(f"input.{field.name}") for field in model.inputs
+    ).with_columns(
         pl.Series("prediction", outputs.labels),
         pl.Series("score", scores if scores is not None else np.full(frame.height, None), dtype=pl.Float64),
         frame[policy.data.target].alias("target"),

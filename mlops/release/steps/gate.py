@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.gate.decide import decide, outcome_to_json
+
 from evaluation.run import measurements_from_json
 from evaluation.types import GateOutcome, Verdict
 from mlops.decision.record import FILE_NAME, SCHEMA_VERSION, DecisionRecord, write_whole
@@ -19,7 +20,9 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     validation = json.loads((release.folder / "validation.json").read_bytes())
     evaluation = _read_evaluation(release) if validation["verdict"] == Verdict.PASS else None
     if evaluation is None:
-        outcome = GateOutcome(Verdict.FAIL if validation["verdict"] == Verdict.FAIL else Verdict.INCONCLUSIVE, ())
+        outcome = GateOutcome(
+            Verdict.FAIL if validation["verdict"] == Verdict.FAIL else Verdict.INCONCLUSIVE, ()
+        )
     else:
         outcome = decide(measurements_from_json(evaluation), release.project.policy.gate)
     advance(0.5)
@@ -93,7 +96,14 @@ def _write_reports(record: DecisionRecord, folder: Path) -> None:
 
 def _keep_with_run(release: Release, record: DecisionRecord, evaluation: dict[str, Any]) -> None:
     registry, run_id = release.project.registry, release.journal.result(Step.TRAIN)["run_id"]
-    names = (FILE_NAME, "report.html", "report.md", "validation.html", "reference.parquet", "predictions.parquet")
+    names = (
+        FILE_NAME,
+        "report.html",
+        "report.md",
+        "validation.html",
+        "reference.parquet",
+        "predictions.parquet",
+    )
     registry.log_evidence(run_id, [release.folder / name for name in names])
     values = {name: found["value"] for name, found in evaluation.get("overview", {}).items()}
     registry.log_metrics(run_id, {name: value for name, value in values.items() if value is not None})

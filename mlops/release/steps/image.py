@@ -15,5 +15,9 @@ def build(release: Release, *, device: str, push: str | None, wheel: Path | None
     bundle = fetch_bundle(project.registry, version, project.home / "bundles")
     name = push or f"weighbridge/{bundle.model}"
     return build_image(
-        bundle, device=Device(device), tag=f"{name}:{bundle.release_id}-{device}", push=push is not None, wheel=wheel
+        bundle,
+        device=Device(device),
+        tag=f"{name}:{bundle.release_id}-{device}",
+        push=push is not None,
+        wheel=wheel,
     )

@@ -18,6 +18,8 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         release_id=release.id,
         model_dir=release.folder / "model",
     )
-    flavours = [line for line in (release.folder / "model" / "requirements.txt").read_text().split() if "==" in line]
+    flavours = [
+        line for line in (release.folder / "model" / "requirements.txt").read_text().split() if "==" in line
+    ]
     summary = f"model {trained.model_digest[:12]}, seed {project.policy.train.seed}, {len(flavours)} pinned packages"
     return StepDone(trained_to_json(trained), summary)

@@ -49,7 +49,13 @@ def test_one_that_holds_is_let_through() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{}", "[]", "null", '{"kind":"decision","schema_version":1,"verdict":"yes","release":{"id":"x"},"training":null}'],
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        '{"kind":"decision","schema_version":1,"verdict":"yes","release":{"id":"x"},"training":null}',
+    ],
 )
 def test_other_files_are_not_records(tmp_path: Path, text: str) -> None:
     (tmp_path / "d.json").write_text(text)
@@ -62,7 +68,9 @@ def test_nan_is_never_written(tmp_path: Path) -> None:
         DecisionRecord.of(content(score=float("nan")))
 
 
-def test_a_full_disk_leaves_the_earlier_record_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_the_earlier_record_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "decision.json"
     write_whole(path, b"first")
 

@@ -84,7 +84,12 @@ def test_a_classifier_without_probabilities_is_refused(store: "Store") -> None:
     model = LinearSVC().fit(features, [0, 0, 1, 1])
     with pytest.raises(UserError, match="no predict_proba"):
         log_model(
-            model, features=features, task=Task.BINARY, requirements=[], trusted_types=[], project_dir=store.home
+            model,
+            features=features,
+            task=Task.BINARY,
+            requirements=[],
+            trusted_types=[],
+            project_dir=store.home,
         )
 
 

@@ -10,7 +10,9 @@ from mlops.release.lock import only_one
 
 
 def start(tmp_path: Path, inputs: str = "ab" * 32) -> Journal:
-    return Journal.start(tmp_path, model="m", inputs=inputs, commit={"sha": None, "branch": None, "dirty": False})
+    return Journal.start(
+        tmp_path, model="m", inputs=inputs, commit={"sha": None, "branch": None, "dirty": False}
+    )
 
 
 def test_a_journal_reads_back_as_it_was(tmp_path: Path) -> None:
@@ -49,7 +51,11 @@ def test_an_unknown_release_names_those_that_exist(tmp_path: Path, wanted: str) 
 def test_a_second_release_is_told_who_holds_the_lock(tmp_path: Path) -> None:
     import os
 
-    with only_one(tmp_path), pytest.raises(EnvironmentProblem, match=f"process {os.getpid()}"), only_one(tmp_path):
+    with (
+        only_one(tmp_path),
+        pytest.raises(EnvironmentProblem, match=f"process {os.getpid()}"),
+        only_one(tmp_path),
+    ):
         pass
     with only_one(tmp_path):
         pass

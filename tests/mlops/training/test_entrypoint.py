@@ -56,5 +56,6 @@ def test_two_projects_with_modules_of_one_name_follow_each_other(tmp_path: Path)
 
 
 def test_global_randomness_is_seeded(tmp_path: Path) -> None:
-    source = "import random\nimport numpy\ndef train(features, target, *, seed):\n    return random.random(), numpy.random.rand()\n"
+    draw = "    return random.random(), numpy.random.rand()\n"
+    source = "import random\nimport numpy\ndef train(features, target, *, seed):\n" + draw
     assert run(tmp_path, source) == run(tmp_path, source)

@@ -1,0 +1,95 @@
+"""The house itself: locks, start-up, the README's promises."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCKS = sorted(ROOT.glob("requirements/*.txt"))
+PAGES = (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md"))
+HEAVY = {
+    "apprise", "deltalake", "docker", "evidently", "fairlearn", "fastapi", "great_expectations", "mlflow", "numpy",
+    "pandas", "polars", "pyarrow", "rich", "scipy", "sklearn", "skops", "uvicorn",
+}  # fmt: skip
+
+
+def pinned(lock: Path) -> dict[str, str]:
+    """Package and version of every pin of a lock."""
+    return dict(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", lock.read_text(), flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+def test_locks_have_a_hash_for_every_pin_and_no_addresses(lock: Path) -> None:
+    text = lock.read_text()
+    entries = re.split(r"\n(?=[a-z0-9])", text.partition("\n")[2])
+    for entry in entries:
+        if re.match(r"[a-z0-9._-]+==", entry):
+            assert "--hash=sha256:" in entry, entry.splitlines()[0]
+    assert not re.search(r"https?://|--index-url|--find-links", text)
+
+
+@pytest.mark.parametrize(("package", "below"), [("pandas", (3,)), ("langchain-community", (0, 4, 2))])
+def test_pins_that_others_need_hold(package: str, below: tuple[int, ...]) -> None:
+    """Evidently 0.7 does not import with pandas 3; RAGAS 0.4 needs a module that langchain-community 0.4.2 removed."""
+    for lock in LOCKS:
+        if package in pinned(lock):
+            found = tuple(int(part) for part in pinned(lock)[package].split("."))
+            assert found < below, (
+                f"{lock.name} pins {package} {found}; does Evidently or RAGAS work with it now?"
+            )
+
+
+def test_one_version_of_everything_in_all_locks() -> None:
+    versions: dict[str, set[str]] = {}
+    for lock in LOCKS:
+        for package, version in pinned(lock).items():
+            versions.setdefault(package, set()).add(version)
+    assert {package: found for package, found in versions.items() if len(found) > 1} == {}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\nfrom mlops.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "sys.stderr.write(' '.join(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "Weigh every model" in done.stdout
+    assert {name.partition(".")[0] for name in done.stderr.split()} & HEAVY == set()
+
+
+def test_pages_name_only_commands_that_exist() -> None:
+    from mlops.cli.main import app
+
+    known = {info.name or info.callback.__name__ for info in app.registered_commands}
+    for page in PAGES:
+        typed = re.findall(r"`weighbridge(?: -p \S+| --project \S+)? ([a-z][a-z-]*)", page.read_text())
+        assert set(typed) <= known, f"{page.relative_to(ROOT)}: {set(typed) - known}"
+
+
+def test_links_of_the_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+
+
+def test_the_yaml_of_the_readme_is_a_policy(tmp_path: Path) -> None:
+    from mlops.config import load_policy
+
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    (tmp_path / "weighbridge.yaml").write_text(block)
+    assert load_policy(tmp_path / "weighbridge.yaml").model == "lending"
+
+
+def test_the_package_says_its_version_once() -> None:
+    from importlib.metadata import version
+
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert version("weighbridge") == declared

@@ -96,6 +96,11 @@ class Deployment:
     def _in(self, role: Role) -> Placed | None:
         return next((placed for placed in self.lanes if placed.role is role), None)
 
+    @property
+    def served(self) -> tuple[Lane, ...]:
+        """Every recorded lane."""
+        return tuple(placed.lane for placed in self.lanes)
+
     def free_slot(self) -> int:
         """The first slot that no lane is in."""
         return min(set(range(1, SLOTS + 1)) - {placed.slot for placed in self.lanes})

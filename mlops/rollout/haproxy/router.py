@@ -44,7 +44,7 @@ class HAProxy:
         config = self.folder / "haproxy.cfg"
         write_whole(config, render(host=host, port=port, socket=socket, lanes=lanes).encode())
         _check(program, config)
-        command = (program, "-db", "-q", "-f", str(config))
+        command = (program, "-db", "-f", str(config))
         handle = process.spawn(command, mark={_MARK: str(self.folder)}, log=self.log, folder=self.folder)
         router = Router(host, port, handle, str(socket))
         self._await(router)

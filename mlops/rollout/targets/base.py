@@ -38,7 +38,7 @@ class Target(Protocol):
     """Where lanes run. It starts, watches and stops them; it knows no router, no state file and no champion.
 
     Lanes outlive the command that started them. `start` therefore marks each one (environment of the process,
-    labels of the container) with all fields of its Lane and with `log_dir`, in one step with the start itself:
+    labels of the container) with all fields of its Lane and with `log_dir`, in one step with the start:
     so `running` finds a lane whose starter was killed before it could write anything down.
     """
 

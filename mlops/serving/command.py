@@ -1,0 +1,78 @@
+"""`python -m mlops.serving BUNDLE`: verify, load, serve."""
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from evaluation.errors import ExitCode, WeighbridgeError
+from mlops.serving.settings import Settings
+
+_LOG = logging.getLogger("weighbridge.server")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop; returns one of evaluation.errors.ExitCode."""
+    options = _parser().parse_args(arguments)
+    try:
+        _serve(options.bundle, _settings(options))
+    except WeighbridgeError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    return ExitCode.PASS
+
+
+def _serve(path: Path, settings: Settings) -> None:
+    began = time.perf_counter()
+    from mlops.packaging.bundle import Bundle
+    from mlops.packaging.load import load_model
+    from mlops.serving.app import create_app
+    from mlops.serving.logs import log_as_json
+    from mlops.serving.server import Server, bind
+    from monitoring.store.delta import DeltaRequestLog
+
+    log_as_json()
+    with bind(settings) as listener:
+        bundle = Bundle.open(path)
+        imported = time.perf_counter()
+        model = load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold)
+        app = create_app(bundle, model, DeltaRequestLog(settings.log_dir), settings)
+        facts = {
+            "model": bundle.model,
+            "version": bundle.version,
+            "host": settings.host,
+            "port": listener.getsockname()[1],
+            "import_s": round(imported - began, 2),
+            "load_s": round(time.perf_counter() - imported, 2),
+        }
+        _LOG.info("starting", extra={"facts": facts})
+        Server(app, drain_s=settings.drain_s).run(sockets=[listener])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mlops.serving", description="Serve one bundle over HTTP."
+    )
+    parser.add_argument("bundle", type=Path, help="a folder that `weighbridge deploy` made")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one and says which in the log")
+    parser.add_argument("--log-dir", type=Path, required=True, help="where the request log lies")
+    parser.add_argument("--max-body-kb", type=int, default=1024)
+    parser.add_argument("--max-records", type=int, default=1000, help="rows in one request")
+    parser.add_argument(
+        "--drain-s", type=float, default=0.0, help="answer this long after SIGTERM, not ready"
+    )
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings(
+        log_dir=options.log_dir,
+        host=options.host,
+        port=options.port,
+        max_body_bytes=options.max_body_kb * 1024,
+        max_records=options.max_records,
+        drain_s=options.drain_s,
+    )

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from mlops.packaging.bundle import Bundle
 from mlops.serving.documentation import openapi
-from mlops.serving.errors import RequestError
+from mlops.serving.errors import RequestProblem
 from mlops.serving.example import typical_record
 from mlops.serving.handler import Handler, ServedModel
 from mlops.serving.metrics import Metrics
@@ -74,7 +74,7 @@ def create_app(
             Middleware(LimitBody, max_bytes=settings.max_body_bytes),
         ],
         exception_handlers={
-            RequestError: _refusal(metrics),
+            RequestProblem: _refusal(metrics),
             HTTPException: _http_refusal,
         },
     )
@@ -88,7 +88,7 @@ def create_app(
 def _warm_up(handler: Handler, example: Mapping[str, Any]) -> None:
     try:
         handler.warm_up(dict(example))
-    except RequestError as error:
+    except RequestProblem as error:
         # The record is made up; a model that does not know such a value may still know its callers'.
         _LOG.warning("no warm-up", extra={"facts": {"reason": error.detail}})
 
@@ -108,7 +108,7 @@ def _about(bundle: Bundle, model: ServedModel, loaded_at: datetime) -> dict[str,
 
 
 def _refusal(metrics: Metrics) -> Any:
-    async def answer(request: Request, error: RequestError) -> Response:
+    async def answer(request: Request, error: RequestProblem) -> Response:
         metrics.failed(error.kind)
         response = problem(error.status, error.detail, request.state.request_id, fields=error.fields)
         if error.status == 503:

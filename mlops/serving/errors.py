@@ -1,6 +1,6 @@
 """What becomes of a request that cannot be answered, as a tree; each error carries its HTTP status.
 
-RequestError
+RequestProblem
 ├── BadSyntax    400  the body is not the JSON that it claims to be
 ├── TooLarge     413  the body is over the limit
 ├── WrongType    415  the body does not claim to be JSON
@@ -27,7 +27,7 @@ class FieldProblem:
     message: str
 
 
-class RequestError(Exception):
+class RequestProblem(Exception):  # noqa: N818 - a tree of problems, named as callers see them
     """A request that cannot be answered; `detail` is for the caller and repeats nothing that was sent."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -43,37 +43,37 @@ class RequestError(Exception):
         return type(self).__name__
 
 
-class BadSyntax(RequestError):
+class BadSyntax(RequestProblem):
     """The body is not the JSON that it claims to be."""
 
     status = HTTPStatus.BAD_REQUEST
 
 
-class TooLarge(RequestError):
+class TooLarge(RequestProblem):
     """The body is over the limit."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
-class WrongType(RequestError):
+class WrongType(RequestProblem):
     """The body does not claim to be JSON."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
-class Invalid(RequestError):
+class Invalid(RequestProblem):
     """The JSON does not fit the model's signature."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-class ModelFailed(RequestError):
+class ModelFailed(RequestProblem):
     """The model raised, or gave something that is no prediction."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-class Busy(RequestError):
+class Busy(RequestProblem):
     """The request log takes no more for now; the same request may succeed in a second."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE

@@ -96,7 +96,7 @@ def expand(
         Line(_name(check, part, comparison), metrics[check.metric], comparison, bound, check.groups, part)
         for check in gate.checks
         for part in _parts(check, frame)
-        for comparison, bound in _bounds(check)
+        for comparison, bound in bounds(check)
     ]
     return _distinct(lines)
 
@@ -105,7 +105,8 @@ def _parts(check: CheckConfig, frame: pl.DataFrame) -> list[Slice | None]:
     return [part for column in check.slices for part in slices(frame, column)] if check.slices else [None]
 
 
-def _bounds(check: CheckConfig) -> list[tuple[str, float]]:
+def bounds(check: CheckConfig) -> list[tuple[str, float]]:
+    """The comparisons that a line of policy asks for, each with its bound."""
     named = (
         (AT_LEAST, check.at_least),
         (AT_MOST, check.at_most),

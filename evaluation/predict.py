@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from evaluation.errors import UserError
-from evaluation.types import FloatArray, Outputs, Predictor
+from evaluation.types import FloatArray, Outputs, Predictor, Task
 
 _CHUNK_ROWS = 10_000
 
@@ -19,6 +19,7 @@ def predict(
     predictor: Predictor,
     features: pl.DataFrame,
     *,
+    task: Task,
     classes: Sequence[Any] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Outputs:
@@ -40,7 +41,7 @@ def predict(
     if not parts:
         return Outputs(labels=np.empty(0), scores=None)
     outputs = _join(parts)
-    _check_scores(outputs.scores)
+    _check_scores(outputs.scores, task)
     if classes is not None:
         _check_labels(outputs.labels, classes)
     return outputs
@@ -81,15 +82,24 @@ def unanswered(outputs: Outputs) -> NDArray[np.bool_]:
     >>> unanswered(Outputs(np.array([0, 1, 0]), np.array([0.1, 0.9, np.nan])))
     array([False, False,  True])
     """
-    missing = np.zeros(len(outputs.labels), dtype=np.bool_)
-    if outputs.labels.dtype.kind == "f":
-        missing |= ~np.isfinite(outputs.labels)
-    elif outputs.labels.dtype.kind == "O":
-        missing |= np.array([_is_missing(value) for value in outputs.labels], dtype=np.bool_)
+    missing = absences(outputs.labels)
     if outputs.scores is not None:
         finite = np.isfinite(outputs.scores)
         missing |= ~(finite if finite.ndim == 1 else finite.all(axis=1))
     return missing
+
+
+def absences(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where an array holds NaN, infinity or null, (n,).
+
+    >>> absences(np.array(["yes", None], dtype=object))
+    array([False,  True])
+    """
+    if values.dtype.kind == "f":
+        return np.asarray(~np.isfinite(values), dtype=np.bool_)
+    if values.dtype.kind == "O":
+        return np.array([_is_missing(value) for value in values], dtype=np.bool_)
+    return np.zeros(len(values), dtype=np.bool_)
 
 
 def _is_missing(value: object) -> bool:
@@ -126,14 +136,20 @@ def _join(parts: list[Outputs]) -> Outputs:
     )
 
 
-def _check_scores(scores: FloatArray | None) -> None:
-    if scores is None:
+def _check_scores(scores: FloatArray | None, task: Task) -> None:
+    if scores is None or task is Task.REGRESSION:
         return
+    if scores.ndim != (1 if task is Task.BINARY else 2):
+        raise UserError(
+            f"the model gave scores of shape {scores.shape} in a {task} task",
+            expected="the probability of the positive class" if task is Task.BINARY else "one column a class",
+        )
     finite = scores[np.isfinite(scores)]
     outside = int(((finite < 0) | (finite > 1)).sum())
     if outside:
         raise UserError(
-            f"{outside:,} of {scores.size:,} scores are outside 0 to 1: {finite.min():.4g} to {finite.max():.4g}",
+            f"{outside:,} of {scores.size:,} scores lie outside 0 to 1, "
+            f"from {finite.min():.4g} to {finite.max():.4g}",
             expected="probabilities of the positive class",
             next_step="log a model with predict_proba, or calibrate its decision function",
         )

@@ -3,15 +3,18 @@
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from evaluation.config import GateConfig
+from evaluation.errors import UserError
 from evaluation.metrics.base import Mask, Metric, Need, Sample
 from evaluation.metrics.builtin import METRICS, OVERVIEW, find_metric
 from evaluation.plan import Line, expand
-from evaluation.samples import Model, models, require_columns, with_groups
+from evaluation.samples import Model, models, with_groups
 from evaluation.stats.estimate import Answer, Question, Settings, estimate
 from evaluation.types import (
     CheckKind,
@@ -29,11 +32,11 @@ _ALL_ROWS = "all rows"
 
 @dataclass(frozen=True)
 class _Bench:
-    """What all checks are measured with."""
+    """What all checks are measured with; a champion is a model, or why it could not be asked, or None."""
 
     frame: pl.DataFrame
     challenger: Model
-    champion: Model | None
+    champion: Model | str | None
     latency: Sample
     champion_latency: Sample
     settings: Settings
@@ -43,10 +46,11 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
     *,
     task: Task,
     frame: pl.DataFrame,
-    target: str,
+    target: NDArray[Any],
     outputs: Outputs,
     gate: GateConfig,
     champion: Outputs | None = None,
+    champion_problem: str | None = None,
     latency_ms: FloatArray | None = None,
     champion_latency_ms: FloatArray | None = None,
     metrics: Mapping[str, Metric] = METRICS,
@@ -54,56 +58,54 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
 ) -> Measurements:
     """Measure every check of a policy, and the task's usual metrics on all rows.
 
-    frame: the holdout, (n) rows with the target and the columns of slices and groups. outputs, champion:
-    answers for the same rows in the same order, champion None where there is none yet: its checks are then
-    `not_compared`.
+    frame: the holdout, n rows with the columns of slices and groups; target: (n,) what really happened.
+    outputs, champion: answers for the same rows in the same order. Where there is no champion yet its checks
+    are `not_compared`; where there is one that could not be asked, `champion_problem` says why.
     latency_ms, champion_latency_ms: (requests,) milliseconds, None where not measured.
 
     What can't be measured (too few rows, one class, NaN answers, a metric that raises) is an estimate with
     a problem, which the gate judges inconclusive. Raises UserError for what the policy or the data must be
-    corrected for: an absent column, an unknown metric, a null target, labels of another kind.
+    corrected for: an absent column, an unknown metric, a target without value, labels of another kind.
     """
-    require_columns([target], frame.columns, "the evaluation data")
     lines = expand(gate, task=task, frame=frame, metrics=metrics)
-    answers = [outputs] if champion is None else [outputs, champion]
-    weighed = models(task, frame[target], answers)
+    challenger, judged_champion = _both(task, target, outputs, champion)
     bench = _Bench(
         frame=frame,
-        challenger=weighed[0],
-        champion=weighed[1] if len(weighed) > 1 else None,
-        latency=Sample.of_latency(np.empty(0) if latency_ms is None else latency_ms),
-        champion_latency=Sample.of_latency(
-            np.empty(0) if champion_latency_ms is None else champion_latency_ms
-        ),
+        challenger=challenger,
+        champion=champion_problem or judged_champion,
+        latency=_timed(latency_ms),
+        champion_latency=_timed(champion_latency_ms),
         settings=Settings.of(gate),
     )
-    compared = [line for line in lines if champion is not None or line.kind is CheckKind.ABSOLUTE]
+    alone = bench.champion is None
+    compared = [line for line in lines if not (alone and line.kind is CheckKind.CHAMPION)]
     overview = {name: Line(name, find_metric(name), "", 0.0) for name in OVERVIEW[task]}
     found = _answer_all(bench, [*compared, *overview.values()], progress)
     return Measurements(
         items=tuple(_measurement(line, found[line.id, line.comparison]) for line in compared),
-        not_compared=tuple((line.id, NO_CHAMPION) for line in lines if line not in compared),
+        not_compared=tuple(
+            (line.id, NO_CHAMPION) for line in lines if alone and line.kind is CheckKind.CHAMPION
+        ),
         overview={name: found[name, ""].estimate for name in overview},
         rows=frame.height,
     )
 
 
-def estimate_metric(
-    name: str, *, task: Task, target: pl.Series, outputs: Outputs, settings: Settings
-) -> Estimate:
-    """One metric on rows whose truth is known, as the gate would estimate it.
+def _both(
+    task: Task, target: NDArray[Any], outputs: Outputs, champion: Outputs | None
+) -> tuple[Model, Model | str | None]:
+    """Both on the same class codes; a champion that does not fit is a problem of its checks, not an error."""
+    if champion is None:
+        return models(task, target, [outputs])[0], None
+    try:
+        challenger, other = models(task, target, [outputs, champion])
+    except UserError as error:
+        return models(task, target, [outputs])[0], f"champion: {error.found}"
+    return challenger, other
 
-    Raises UserError for an unknown metric, null targets or labels of another kind.
 
-    >>> target = pl.Series("late", [0, 1] * 60)
-    >>> estimate_metric("accuracy", task=Task.BINARY, target=target, settings=Settings(),
-    ...                 outputs=Outputs(np.array([0, 0] * 60))).value
-    0.5
-    """
-    [model] = models(task, target, [outputs])
-    if problem := _no_answer("the model", model, np.ones(len(target), dtype=np.bool_)):
-        return Estimate.missing(problem, n=len(target), confidence=settings.confidence)
-    return estimate([Question(find_metric(name), model.sample)], settings)[0].estimate
+def _timed(latency_ms: FloatArray | None) -> Sample:
+    return Sample.of_latency(np.empty(0) if latency_ms is None else latency_ms)
 
 
 def _answer_all(
@@ -114,11 +116,11 @@ def _answer_all(
     for line in lines:
         by_rows.setdefault(_rows_of(line), []).append(line)
     found: dict[tuple[str, str], Answer] = {}
-    for done, (rows, together) in enumerate(by_rows.items()):
+    for done, (rows, together) in enumerate(by_rows.items(), start=1):
         for line, answer in zip(together, _answer(bench, rows, together), strict=True):
             found[line.id, line.comparison] = answer
         if progress is not None:
-            progress((done + 1) / len(by_rows))
+            progress(done / len(by_rows))
     return found
 
 
@@ -129,39 +131,45 @@ def _rows_of(line: Line) -> str:
 
 
 def _answer(bench: _Bench, rows: str, lines: list[Line]) -> list[Answer]:
-    stream = zlib.crc32(rows.encode())
-    if Need.LATENCY in lines[0].metric.needs:
-        questions = [
-            Question(
-                line.metric,
-                bench.latency,
-                bench.champion_latency if line.kind is CheckKind.CHAMPION else None,
-            )
-            for line in lines
-        ]
-        return estimate(questions, bench.settings, stream=stream)
+    """Answer lines on the same rows; those that can't be asked get their problem instead."""
+    timed = Need.LATENCY in lines[0].metric.needs
     part = lines[0].part
     mask = np.ones(bench.frame.height, dtype=np.bool_) if part is None else part.mask
-    if problem := _no_answer("the challenger", bench.challenger, mask):
-        return [_missing(bench, problem, mask)] * len(lines)
-    gone = _no_answer("the champion", bench.champion, mask) if bench.champion else None
     samples = _Samples(bench, mask)
-    asked = [line for line in lines if gone is None or line.kind is CheckKind.ABSOLUTE]
-    answers = iter(estimate([samples.question(line) for line in asked], bench.settings, stream=stream))
-    return [next(answers) if line in asked else _missing(bench, gone or "", mask) for line in lines]
+    problems = [_problem(bench, line, mask, timed=timed) for line in lines]
+    questions = [
+        samples.timed(line) if timed else samples.question(line)
+        for line, problem in zip(lines, problems, strict=True)
+        if problem is None
+    ]
+    answers = iter(estimate(questions, bench.settings, stream=zlib.crc32(rows.encode())))
+    n = bench.latency.n if timed else int(mask.sum())
+    return [
+        next(answers)
+        if problem is None
+        else Answer(Estimate.missing(problem, n=n, confidence=bench.settings.confidence))
+        for problem in problems
+    ]
 
 
-def _missing(bench: _Bench, problem: str, mask: Mask) -> Answer:
-    return Answer(Estimate.missing(problem, n=int(mask.sum()), confidence=bench.settings.confidence))
+def _problem(bench: _Bench, line: Line, mask: Mask, *, timed: bool) -> str | None:
+    """Why a line can't be asked on these rows, or None."""
+    against = line.kind is CheckKind.CHAMPION
+    if against and isinstance(bench.champion, str):
+        return bench.champion
+    if timed:
+        return None
+    problem = _no_answer("the challenger", bench.challenger, mask)
+    if problem is None and against and isinstance(bench.champion, Model):
+        problem = _no_answer("the champion", bench.champion, mask)
+    return problem
 
 
 def _no_answer(who: str, model: Model, mask: Mask) -> str | None:
-    gone = int(model.unanswered[mask].sum())
-    return (
-        f"{who} gave no finite answer (NaN, infinite or null) for {gone:,} of {int(mask.sum()):,} rows"
-        if gone
-        else None
-    )
+    gone, rows = int(model.unanswered[mask].sum()), int(mask.sum())
+    if gone == 0:
+        return None
+    return f"{who} gave no finite answer (NaN, infinite or null) for {gone:,} of {rows:,} rows"
 
 
 class _Samples:
@@ -170,20 +178,24 @@ class _Samples:
     def __init__(self, bench: _Bench, mask: Mask) -> None:
         self._bench = bench
         self._mask = mask
-        self._made: dict[tuple[str, tuple[str, ...]], Sample] = {}
+        self._made: dict[tuple[int, tuple[str, ...]], Sample] = {}
 
     def question(self, line: Line) -> Question:
-        challenger = self._sample("challenger", self._bench.challenger, line.groups)
-        if line.kind is CheckKind.ABSOLUTE or self._bench.champion is None:
-            return Question(line.metric, challenger)
-        return Question(line.metric, challenger, self._sample("champion", self._bench.champion, line.groups))
+        challenger = self._sample(self._bench.challenger, line.groups)
+        if line.kind is CheckKind.CHAMPION and isinstance(self._bench.champion, Model):
+            return Question(line.metric, challenger, self._sample(self._bench.champion, line.groups))
+        return Question(line.metric, challenger)
 
-    def _sample(self, who: str, model: Model, groups: tuple[str, ...]) -> Sample:
-        if (who, groups) not in self._made:
+    def timed(self, line: Line) -> Question:
+        champion = self._bench.champion_latency if line.kind is CheckKind.CHAMPION else None
+        return Question(line.metric, self._bench.latency, champion)
+
+    def _sample(self, model: Model, groups: tuple[str, ...]) -> Sample:
+        if (id(model), groups) not in self._made:
             # Groups are named on all rows, so that one which is absent from a slice shows there as empty.
             sample = with_groups(model.sample, self._bench.frame, groups) if groups else model.sample
-            self._made[who, groups] = sample.take(self._mask)
-        return self._made[who, groups]
+            self._made[id(model), groups] = sample.take(self._mask)
+        return self._made[id(model), groups]
 
 
 def _measurement(line: Line, answer: Answer) -> Measurement:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evaluation.errors import UserError
 from evaluation.metrics.base import Mask, Sample
-from evaluation.predict import unanswered
+from evaluation.predict import absences, unanswered
 from evaluation.types import FloatArray, IntArray, Outputs, Task
 
 # More values than this in a slice or group column is a number or an id, not a category.
@@ -36,7 +36,7 @@ class Slice:
     mask: Mask
 
 
-def models(task: Task, target: pl.Series, answers: Sequence[Outputs]) -> list[Model]:
+def models(task: Task, target: NDArray[Any], answers: Sequence[Outputs]) -> list[Model]:
     """Bring target and the answers of one or two models onto the same class codes.
 
     Classes are the values found, in sorted order; in a binary task the last is positive, as in
@@ -45,18 +45,18 @@ def models(task: Task, target: pl.Series, answers: Sequence[Outputs]) -> list[Mo
     Raises UserError for null targets, answers of another length, labels of another kind, or a third binary
     class.
     """
-    if nulls := target.null_count() + (int(target.is_nan().sum()) if target.dtype.is_float() else 0):
+    if absent := int(absences(target).sum()):
         raise UserError(
-            f"target column '{target.name}' has no value in {nulls:,} of {len(target):,} rows",
+            f"the target has no value in {absent:,} of {len(target):,} rows",
             expected="a target in every row of the evaluation data",
-            next_step="remove these rows, or correct data.target",
+            next_step="remove these rows, or correct data.target in weighbridge.yaml",
         )
     for outputs in answers:
         if len(outputs.labels) != len(target):
             raise UserError(f"{len(outputs.labels):,} answers for {len(target):,} rows", expected="one a row")
     if task is Task.REGRESSION:
         return [_regression(target, outputs) for outputs in answers]
-    actual = _plain(target.to_numpy())
+    actual = _plain(target)
     missing = [unanswered(outputs) for outputs in answers]
     labels = [_plain(o.labels[~gone]) for o, gone in zip(answers, missing, strict=True)]
     classes = _classes(task, actual, labels)
@@ -69,16 +69,16 @@ def models(task: Task, target: pl.Series, answers: Sequence[Outputs]) -> list[Mo
     return found
 
 
-def _regression(target: pl.Series, outputs: Outputs) -> Model:
-    if not target.dtype.is_numeric() or outputs.labels.dtype.kind not in "fiub":
+def _regression(target: NDArray[Any], outputs: Outputs) -> Model:
+    if target.dtype.kind not in "fiub" or outputs.labels.dtype.kind not in "fiub":
         raise UserError(
-            f"target column '{target.name}' is {target.dtype}, answers are {outputs.labels.dtype}",
+            f"the target is {target.dtype}, the model's answers are {outputs.labels.dtype}",
             expected="numbers, as the task is regression",
             next_step="set task: binary or task: multiclass",
         )
     missing = unanswered(outputs)
     predicted = np.where(missing, 0.0, outputs.labels.astype(np.float64))
-    return Model(Sample(target.cast(pl.Float64).to_numpy(), predicted), missing)
+    return Model(Sample(target.astype(np.float64), predicted), missing)
 
 
 def _plain(values: NDArray[Any]) -> NDArray[Any]:
@@ -118,13 +118,8 @@ def _classes(task: Task, actual: NDArray[Any], labels: Sequence[NDArray[Any]]) -
 
 def _positive_score(task: Task, outputs: Outputs, gone: Mask) -> FloatArray | None:
     """Scores of the positive class; none in a multi-class task, whose metrics here are about labels."""
-    if task is not Task.BINARY or outputs.scores is None:
+    if task is not Task.BINARY or outputs.scores is None or outputs.scores.ndim != 1:
         return None
-    if outputs.scores.ndim != 1:
-        raise UserError(
-            f"scores of shape {outputs.scores.shape} in a binary task",
-            expected="one score a row, the probability of the positive class",
-        )
     return np.where(gone, 0.0, outputs.scores)
 
 

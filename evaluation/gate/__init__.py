@@ -1,1 +1,1 @@
-"""TBD."""
+"""Judges measurements: each interval against its bound, never a point."""

@@ -66,15 +66,18 @@ def average_precision(sample: Sample) -> float:
 
 
 def _average_precision_weighted(sample: Sample, weights: Weights) -> FloatArray:
+    """Sum over the positive rows of the precision at the end of their tie, from the highest score down."""
     score = scores(sample)
     order = np.argsort(-score, kind="stable")
-    last_of_tie = np.append(np.flatnonzero(np.diff(score[order])), sample.n - 1)
+    falling, positive = -score[order], sample.target[order] == 1
+    last_of_tie = np.searchsorted(falling, falling[positive], side="right") - 1
     drawn = weights[:, order]
-    selected = np.cumsum(drawn, axis=1)[:, last_of_tie]
-    hits = np.cumsum(drawn * (sample.target[order] == 1), axis=1)[:, last_of_tie].astype(np.float64)
-    gained = np.diff(hits, axis=1, prepend=0.0)
-    precision = np.divide(hits, selected, out=np.zeros_like(hits), where=selected > 0)
-    return divide(np.einsum("bt,bt->b", gained, precision), hits[:, -1])
+    selected = np.cumsum(drawn, axis=1)[:, last_of_tie].astype(np.float64)
+    gained = drawn[:, positive].astype(np.float64)
+    hits = np.cumsum(gained, axis=1)
+    precision = divide(hits[:, np.cumsum(positive)[last_of_tie] - 1], selected)
+    # Nothing drawn so far: precision is undefined there, and nothing is gained either.
+    return divide((gained * np.nan_to_num(precision)).sum(axis=1), gained.sum(axis=1))
 
 
 def log_loss(sample: Sample) -> float:

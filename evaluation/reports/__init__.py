@@ -1,1 +1,1 @@
-"""TBD."""
+"""What people read: neutral documents, and one renderer a format."""

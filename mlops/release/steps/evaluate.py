@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 
 from evaluation.errors import WeighbridgeError
+from evaluation.json_codec import measurements_to_json
 from evaluation.predict import measure_latency, predict
-from evaluation.run import measure, measurements_to_json
+from evaluation.run import measure
 from evaluation.types import Outputs
 from mlops.decision.record import write_whole
 from mlops.packaging.load import LoadedModel, load_model

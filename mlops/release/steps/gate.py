@@ -6,9 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from evaluation.gate.decide import decide, outcome_to_json
-
-from evaluation.run import measurements_from_json
+from evaluation.gate.decide import decide
+from evaluation.json_codec import measurements_from_json, outcome_to_json
 from evaluation.types import GateOutcome, Verdict
 from mlops.decision.record import FILE_NAME, SCHEMA_VERSION, DecisionRecord, write_whole
 from mlops.release.journal import Step

@@ -1,0 +1,1 @@
+"""From findings to a message at somebody's desk."""

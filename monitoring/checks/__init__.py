@@ -1,0 +1,1 @@
+"""What is looked at in every pass, one file a check."""

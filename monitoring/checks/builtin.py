@@ -1,0 +1,9 @@
+"""Every check of a pass, in the order in which findings are listed."""
+
+from monitoring.checks.base import Check
+from monitoring.checks.drift import Drift
+from monitoring.checks.latency import Latency
+from monitoring.checks.performance import Performance
+from monitoring.checks.traffic import Traffic
+
+CHECKS: tuple[Check, ...] = (Traffic(), Drift(), Latency(), Performance())

@@ -1,0 +1,128 @@
+"""Whether inputs and predictions still look as they did when the model was weighed."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from evaluation.types import Estimate, Task, Verdict
+from monitoring.checks.base import CONFIDENCE, WatchContext, inconclusive, judge
+from monitoring.columns import as_classes, as_numbers, filled, is_number
+from monitoring.profiles.compare import Distance, compare_categories, compare_numbers
+from monitoring.types import Finding, Severity
+from monitoring.windows import INPUT_PREFIX
+
+NAME = "drift"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Compares every column of the window with the reference; one finding a column.
+
+    The rule, with D the largest difference of shares (see `monitoring.profiles.compare`) and t the tolerance:
+
+    - FAIL when the lower limit of D is above t. It is taken at error false_alarms_per_month / passes per
+      month / columns (Bonferroni), so that without drift the passes of 30 days are expected to raise at
+      most `false_alarms_per_month` alarms over all columns together, whether or not windows overlap or
+      columns depend on each other. As t is above 0 they are rarer still.
+    - PASS when the upper limit (95 %, one-sided) is at most t: a column that truly lies t away is cleared
+      in at most 5 % of passes.
+    - INCONCLUSIVE between the two: the window can't tell on which side of t the column lies. Fewer records
+      make this zone wider, so that no column passes on too few. So is a column without a value on either
+      side, one that only the window has, and one whose type has changed.
+    """
+
+    name: str = NAME
+
+    def look(self, context: WatchContext) -> tuple[Finding, ...]:
+        """One finding a column; the error that each takes is in its method."""
+        subjects = _subjects(context)
+        error = context.alarm_error / max(1, len(subjects))
+        return tuple(_look_at(subject, context, error) for subject in subjects)
+
+
+def _subjects(context: WatchContext) -> list[str]:
+    """Columns to compare: every feature, the prediction, and the score where the task has one."""
+    known = dict.fromkeys([*context.reference.columns, *context.current.columns])
+    features = [name for name in known if name.startswith(INPUT_PREFIX)]
+    outputs = ["prediction"] if context.task is Task.REGRESSION else ["prediction", "score"]
+    ignored = context.config.drift.ignore
+    return [name for name in (*features, *outputs) if name.removeprefix(INPUT_PREFIX) not in ignored]
+
+
+def _look_at(subject: str, context: WatchContext, error: float) -> Finding:
+    reference, current = _column(context.reference, subject), _column(context.current, subject)
+    is_class = subject == "prediction" and context.task is not Task.REGRESSION
+    if subject not in context.reference.columns:
+        problem: str | None = "the reference has no such column"
+    else:
+        problem = _problem(reference, current, is_class=is_class)
+    if problem:
+        return inconclusive(NAME, subject, problem, n=current.len())
+    if is_class or not (is_number(reference) and is_number(current)):
+        method = "largest difference of category shares"
+        found = compare_categories(
+            as_classes(reference).to_list(), as_classes(current).to_list(), error=error
+        )
+    else:
+        method = "two-sample Kolmogorov-Smirnov"
+        found = compare_numbers(as_numbers(reference), as_numbers(current), error=error)
+    return _judge(subject, found, f"{method}, lower limit at error {error:.2g}", context)
+
+
+def _column(frame: pl.DataFrame, subject: str) -> pl.Series:
+    """The column, all missing where the frame has none."""
+    if subject in frame.columns:
+        return frame[subject]
+    return pl.Series(subject, [None] * frame.height, dtype=pl.Null)
+
+
+def _problem(reference: pl.Series, current: pl.Series, *, is_class: bool) -> str | None:
+    """Why the two can't be compared, or None."""
+    both = (reference, current)
+    if reference.is_empty() or current.is_empty():
+        return "one side has no rows"
+    has_values = [filled(series) > 0 for series in both]
+    if not any(has_values):
+        return "neither the reference nor the window holds a value"
+    if any(series.dtype.is_temporal() for series in both):
+        return "a date moves on without drifting; name it in monitor.drift.ignore"
+    if any(series.dtype.is_nested() or series.dtype == pl.Object for series in both):
+        return f"{reference.dtype} and {current.dtype} are not compared"
+    if all(has_values) and is_number(reference) != is_number(current) and not is_class:
+        return f"{reference.dtype} in the reference but {current.dtype} in the window"
+    return None
+
+
+def _judge(subject: str, found: Distance, method: str, context: WatchContext) -> Finding:
+    bound = context.config.drift.tolerance
+    estimate = Estimate(found.value, found.low, found.high, context.current.height, CONFIDENCE, method)
+    verdict = judge(estimate, at_most=bound)
+    says = {
+        Verdict.FAIL: f"has moved by at least {found.low:.3f}",
+        Verdict.PASS: f"has not moved by more than {bound:g}",
+        Verdict.INCONCLUSIVE: f"may or may not have moved by more than {bound:g}",
+    }
+    evidence = (
+        f"distance {found.value:.3f}, between {found.low:.3f} and {found.high:.3f}; {found.event}: "
+        f"{found.current_share:.1%} of the window, {found.reference_share:.1%} of the reference"
+    )
+    return Finding(
+        check=NAME,
+        subject=subject,
+        verdict=verdict,
+        severity=Severity.WARNING if verdict is Verdict.FAIL else Severity.INFO,
+        message=f"{_title(subject)} {says[verdict]} ({evidence})",
+        estimate=estimate,
+        bound=bound,
+        detail={
+            "event": found.event,
+            "reference_share": found.reference_share,
+            "current_share": found.current_share,
+            "reference_rows": context.reference.height,
+        },
+    )
+
+
+def _title(subject: str) -> str:
+    feature = subject.removeprefix(INPUT_PREFIX)
+    return f"input '{feature}'" if feature != subject else f"the {subject}"

@@ -11,6 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,22 +25,27 @@ _READY = "ready"
 def main(requirements: Path | None) -> None:
     """Make the environment unless it is there, and put its commands on the PATH of later steps."""
     if requirements is not None and not requirements.is_file():
-        stop(f"no requirements file at {requirements}; the input 'requirements' is relative to the project's folder")
-    environments = Path(os.environ["WEIGHBRIDGE_HOME"]).resolve() / "environments"
+        stop(
+            f"no requirements file at {requirements}; the input 'requirements' is relative to the project's folder"
+        )
+    environments = Path(os.environ["WEIGHBRIDGE_HOME"], "environments")
     environments.mkdir(parents=True, exist_ok=True)
-    place = environments / key(_SOURCE, requirements)
+    # Commands of an environment begin with its path, which must hold wherever the home is mounted or linked.
+    place = environments.resolve() / key(_SOURCE, requirements)
     with only_one(place.with_suffix(".lock")):
         if not (place / _READY).exists():
             install(place, requirements)
             (place / _READY).touch()
-    append("GITHUB_PATH", str(place / "bin"))
-    append("GITHUB_OUTPUT", f"source={_SOURCE}")
+    with Path(os.environ["GITHUB_PATH"]).open("a", encoding="utf-8") as file:
+        file.write(f"{place / 'bin'}\n")
 
 
 def key(source: Path, requirements: Path | None) -> str:
     """16 hexadecimal digits that change with Python, with Weighbridge's files and with the requirements."""
     total = hashlib.sha256(f"{platform.python_version()} {platform.machine()}\n".encode())
-    files = (path for path in source.rglob("*") if path.is_file() and ".git" not in path.relative_to(source).parts)
+    files = (
+        path for path in source.rglob("*") if path.is_file() and ".git" not in path.relative_to(source).parts
+    )
     for path in sorted(files):
         total.update(f"{path.relative_to(source).as_posix()} {digest(path)}\n".encode())
     if requirements is not None:
@@ -56,15 +62,18 @@ def digest(path: Path) -> str:
 def install(place: Path, requirements: Path | None) -> None:
     """Fill an environment; what a killed job left there goes first."""
     shutil.rmtree(place, ignore_errors=True)
-    run(sys.executable, "-m", "venv", place)
-    python, locks = place / "bin" / "python", _SOURCE / "requirements"
-    run(python, "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", locks / "uv.txt")
-    uv_install = (place / "bin" / "uv", "pip", "install", "--quiet", "--python", python)
-    run(*uv_install, "--require-hashes", "--requirement", locks / "all.txt")
-    if requirements is not None:
-        # Weighbridge's own pins hold; a project that asks for another version is told so by the resolver.
-        run(*uv_install, "--requirement", requirements, "--constraint", locks / "all.txt")
-    run(*uv_install, "--no-deps", _SOURCE)
+    locks = _SOURCE / "requirements"
+    with tempfile.TemporaryDirectory() as tools:
+        pip_install = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        run(*pip_install, "--require-hashes", "--requirement", locks / "uv.txt", "--target", tools)
+        uv = Path(tools) / "bin" / "uv"
+        run(uv, "venv", "--quiet", "--python", sys.executable, place)
+        uv_install = (uv, "pip", "install", "--quiet", "--python", place / "bin" / "python")
+        run(*uv_install, "--require-hashes", "--requirement", locks / "all.txt")
+        if requirements is not None:
+            # Weighbridge's own pins hold; a project that asks for another version is told so by the resolver.
+            run(*uv_install, "--requirement", requirements, "--constraint", locks / "all.txt")
+        run(*uv_install, "--no-deps", _SOURCE)
 
 
 def run(*command: str | Path) -> None:
@@ -78,12 +87,6 @@ def stop(message: str) -> NoReturn:
     """End the job with an annotation."""
     sys.stdout.write(f"::error::{message}\n")
     sys.exit(1)
-
-
-def append(name: str, line: str) -> None:
-    """Add a line to one of the files through which a step talks to the runner."""
-    with Path(os.environ[name]).open("a", encoding="utf-8") as file:
-        file.write(f"{line}\n")
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""TBD."""
+"""The tables of a project: reading them, knowing them again, and checking them before anything is trained."""

@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 
 from evaluation.errors import ExitCode, WeighbridgeError
 from mlops.cli import demo, explore, release, serve, watch
+from mlops.calm import calm_threads
 from mlops.cli.context import PROJECT_OPTION, Settings
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     WEIGHBRIDGE_DEBUG=1 shows tracebacks and warnings.
     """
     debug = bool(os.environ.get("WEIGHBRIDGE_DEBUG"))
+    calm_threads()
     if not debug:
         warnings.simplefilter("ignore")
     try:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.errors import ExitCode, WeighbridgeError
+from mlops.calm import calm_threads
 from mlops.serving.settings import Settings
 
 _LOG = logging.getLogger("weighbridge.server")
@@ -16,6 +17,7 @@ _LOG = logging.getLogger("weighbridge.server")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; returns one of evaluation.errors.ExitCode."""
     options = _parser().parse_args(arguments)
+    calm_threads()
     try:
         _serve(options.bundle, _settings(options))
     except WeighbridgeError as error:

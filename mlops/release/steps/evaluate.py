@@ -6,15 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from evaluation.errors import WeighbridgeError
+from evaluation.errors import UserError, WeighbridgeError
 from evaluation.json_codec import measurements_to_json
+from evaluation.plan import latency_requests
 from evaluation.predict import measure_latency, predict
 from evaluation.run import measure
 from evaluation.types import Outputs
 from mlops.decision.record import write_whole
+from mlops.packaging.bundle import model_digest
 from mlops.packaging.load import LoadedModel, load_model
 from mlops.registry.client import Alias
 from mlops.registry.promote import fetch_bundle
+from mlops.release.journal import Step
 from mlops.release.run import Fraction, Release, StepDone
 
 _REFERENCE_ROWS = 20_000
@@ -34,13 +37,15 @@ class Champion:
 def perform(release: Release, advance: Fraction) -> StepDone:
     """Predict the holdout with both, measure every line of policy, keep predictions and reference."""
     project = release.project
+    require_weighed(release)
     policy, dataset = project.policy, project.dataset
     model = load_model(release.folder / "model", task=policy.task, threshold=policy.gate.threshold)
     features = dataset.evaluate.select(dataset.features)
     outputs = predict(model, features, task=policy.task)
     champion = ask_champion(release)
     advance(0.2)
-    latency = measure_latency(model, features, seed=policy.gate.seed)
+    requests = latency_requests(policy.gate)
+    latency = measure_latency(model, features, seed=policy.gate.seed, requests=requests) if requests else None
     advance(0.4)
     found = measure(
         task=policy.task,
@@ -72,6 +77,17 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         {"measurements": len(found.items)},
         f"{features.height:,} rows, {len(found.items)} measurements, {against}",
     )
+
+
+def require_weighed(release: Release) -> None:
+    """Refuse a model folder that is not what training left there."""
+    found = model_digest(release.folder / "model")
+    if found != release.journal.result(Step.TRAIN)["model_digest"]:
+        raise UserError(
+            f"the model files of release {release.id} are not those that training left: digest {found[:12]}",
+            expected="the folder as `weighbridge train` wrote it",
+            next_step="weighbridge release --new",
+        )
 
 
 def ask_champion(release: Release) -> Champion | None:

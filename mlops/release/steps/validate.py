@@ -2,6 +2,7 @@
 
 import json
 
+from evaluation.plan import check_gate
 from evaluation.types import Verdict
 from mlops.data.validate import validate, validation_to_json
 from mlops.decision.record import write_whole
@@ -13,16 +14,15 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     from evaluation.reports.document import validation_document
     from evaluation.reports.html import to_html
 
-    policy = release.project.policy
+    policy, dataset = release.project.policy, release.project.dataset
+    check_gate(policy.gate, task=policy.task, columns=dataset.evaluate.columns)
     suite = release.project.folder / policy.data.expectations if policy.data.expectations else None
-    found = validate(
-        release.project.dataset, task=policy.task, data=policy.data, expectations=suite, progress=advance
-    )
+    found = validate(dataset, task=policy.task, data=policy.data, expectations=suite, progress=advance)
     content = validation_to_json(found)
     write_whole(release.folder / "validation.json", json.dumps(content, indent=1, allow_nan=False).encode())
     write_whole(release.folder / "validation.html", to_html(validation_document(content)).encode())
     failed = [check for check in found.checks if check.verdict is not Verdict.PASS]
-    rows = release.project.dataset.train.height, release.project.dataset.evaluate.height
+    rows = dataset.train.height, dataset.evaluate.height
     summary = f"{rows[0]:,} + {rows[1]:,} rows, {len(found.checks)} checks"
     if failed:
         summary += f"; {len(failed)} not passed: {failed[0].message}"

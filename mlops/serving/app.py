@@ -67,6 +67,7 @@ def create_app(
         title=f"{bundle.model} {bundle.version}",
         version=bundle.version,
         lifespan=lifespan,
+        redirect_slashes=False,
         # First in the list is first to see a request and last to see its answer.
         middleware=[
             Middleware(Observe, metrics=metrics),

@@ -28,6 +28,9 @@ _FLOAT32 = 3.4028234663852886e38
 
 Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Number = Annotated[float, AllowInfNan(allow_inf_nan=False)]
+Text = Annotated[str, Field(max_length=_MAX_TEXT)]
+Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 Request = TypeVar("Request", bound=BaseModel)
 
 
@@ -42,16 +45,12 @@ def _naive_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
-def _between(low: int, high: int) -> Any:
-    return Annotated[int, Field(ge=low, le=high)]
-
-
 _KINDS: Mapping[str, tuple[Any, pl.DataType]] = {
     "double": (Number, pl.Float64()),
     "float": (Annotated[float, Field(ge=-_FLOAT32, le=_FLOAT32)], pl.Float32()),
-    "long": (_between(-(2**63), 2**63 - 1), pl.Int64()),
-    "integer": (_between(-(2**31), 2**31 - 1), pl.Int32()),
-    "string": (Annotated[str, Field(max_length=_MAX_TEXT)], pl.String()),
+    "long": (Int64, pl.Int64()),
+    "integer": (Int32, pl.Int32()),
+    "string": (Text, pl.String()),
     "boolean": (bool, pl.Boolean()),
     "datetime": (
         Annotated[datetime, Strict(strict=False), BeforeValidator(_text_only), AfterValidator(_naive_utc)],
@@ -66,7 +65,7 @@ class Label(BaseModel):
     model_config = _STRICT
 
     id: Id
-    label: bool | int | Number | Annotated[str, Field(max_length=_MAX_TEXT)]
+    label: bool | Int64 | Number | Text
 
 
 class PredictRequest(BaseModel):

@@ -1,17 +1,25 @@
 """A real bundle: a small scikit-learn model, saved by MLflow, with a passing decision record."""
 
+import contextlib
+import functools
 import os
+import threading
 import warnings
 from pathlib import Path
 
+import anyio.from_thread
+import httpx
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
-from evaluation.types import Task
+from evaluation.types import Outputs
 from mlops.decision.record import DecisionRecord
 from mlops.packaging.bundle import Bundle, model_digest
+from mlops.packaging.load import InputField, load_model
+from mlops.serving.settings import Settings
+from monitoring.store.base import LabelRecord, RequestRecord
 
 RELEASE = "20260301-120000-1a2b3c4d"
 
@@ -95,4 +103,104 @@ def good() -> dict[str, object]:
     return {"age": 30, "sepal length (cm)": 5.1, "income": 2500.0, "job": "none"}
 
 
-__all__ = ["Task"]
+@pytest.fixture(scope="session")
+def model(bundle):
+    return load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold)
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(log_dir=tmp_path / "log", max_records=50, max_body_bytes=64 * 1024)
+
+
+class FakeModel:
+    """Answers 1 with score 0.75 for every row, or whatever it is told."""
+
+    inputs = (InputField("age", "long", True), InputField("job", "string", False))
+
+    def __init__(self, classes=(0, 1), outputs=None, error=None):
+        self.classes = classes
+        self.outputs = outputs
+        self.error = error
+        self.seen = []
+
+    def predict(self, features):
+        self.seen.append(features)
+        if self.error is not None:
+            raise self.error
+        if self.outputs is not None:
+            return self.outputs
+        return Outputs(labels=np.ones(features.height, dtype=int), scores=np.full(features.height, 0.75))
+
+
+class MemoryLog:
+    """A store in memory that can be made to fail or to wait."""
+
+    def __init__(self):
+        self.records: list[RequestRecord] = []
+        self.labels: list[LabelRecord] = []
+        self.batches: list[int] = []
+        self.errors: list[Exception] = []
+        self.open = threading.Event()
+        self.open.set()
+
+    def append(self, records):
+        self.open.wait(30)
+        if self.errors:
+            raise self.errors.pop(0)
+        self.batches.append(len(records))
+        self.records.extend(records)
+
+    def append_labels(self, labels):
+        self.open.wait(30)
+        if self.errors:
+            raise self.errors.pop(0)
+        self.labels.extend(labels)
+
+    def read(self, **_):
+        raise NotImplementedError
+
+
+@pytest.fixture
+def fake_model():
+    return FakeModel
+
+
+@pytest.fixture
+def memory_log() -> MemoryLog:
+    return MemoryLog()
+
+
+class Client:
+    """Calls an application in process, with its lifespan, from ordinary tests."""
+
+    def __init__(self, app):
+        self.app = app
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self):
+        self._portal = self._open.enter_context(anyio.from_thread.start_blocking_portal())
+        wrap = self._portal.wrap_async_context_manager
+        self._open.enter_context(wrap(self.app.router.lifespan_context(self.app)))
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        self._http = self._open.enter_context(
+            wrap(httpx.AsyncClient(transport=transport, base_url="http://lane"))
+        )
+        return self
+
+    def __exit__(self, *error):
+        return self._open.__exit__(*error)
+
+    def request(self, method, path, **options):
+        return self._portal.call(functools.partial(self._http.request, method, path, **options))
+
+    def get(self, path, **options):
+        return self.request("GET", path, **options)
+
+    def post(self, path, **options):
+        return self.request("POST", path, **options)
+
+
+@pytest.fixture(scope="session")
+def open_client():
+    return Client

@@ -1,0 +1,152 @@
+"""The request schema that a signature becomes: what each type takes, and what it refuses."""
+
+import datetime as dt
+import math
+
+import polars as pl
+import pytest
+
+from evaluation.errors import UserError
+from mlops.packaging.load import InputField
+from mlops.serving.errors import Invalid
+from mlops.serving.schemas import Schemas, validate
+
+MOMENT = dt.datetime(2026, 3, 1, 12, 30)  # noqa: DTZ001 - as the model's frame holds it
+
+
+def schemas_for(dtype, *, required=True, name="x"):
+    return Schemas([InputField(name, dtype, required)], max_records=3)
+
+
+def value_of(dtype, value, **options):
+    schemas = schemas_for(dtype, **options)
+    ((found,),) = schemas.rows(validate(schemas.predict, {"records": [{"x": value}]}))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "expected"),
+    [
+        ("double", 1.5, 1.5),
+        ("double", 3, 3.0),
+        ("double", 2**70, float(2**70)),
+        ("float", 3.25, 3.25),
+        ("long", 2**63 - 1, 2**63 - 1),
+        ("long", -(2**63), -(2**63)),
+        ("integer", 2**31 - 1, 2**31 - 1),
+        ("string", "", ""),
+        ("string", "größe ☂", "größe ☂"),
+        ("boolean", True, True),
+        ("datetime", "2026-03-01T12:30:00", MOMENT),
+        ("datetime", "2026-03-01T14:30:00+02:00", MOMENT),
+    ],
+)
+def test_taken(dtype, value, expected):
+    found = value_of(dtype, value)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        ("double", "1.5"),
+        ("double", True),
+        ("double", None),
+        ("double", math.nan),
+        ("double", math.inf),
+        ("double", 10**400),
+        ("double", [1.5]),
+        ("float", 1e39),
+        ("float", -1e39),
+        ("float", math.nan),
+        ("long", 1.0),
+        ("long", "1"),
+        ("long", True),
+        ("long", 2**63),
+        ("long", -(2**63) - 1),
+        ("long", 10**400),
+        ("integer", 2**31),
+        ("string", 1),
+        ("string", None),
+        ("string", "x" * 10_001),
+        ("string", "\ud800"),
+        ("boolean", 1),
+        ("boolean", "true"),
+        ("datetime", 0),
+        ("datetime", "soon"),
+        ("datetime", None),
+    ],
+)
+def test_refused_by_name_and_without_the_value(dtype, value):
+    with pytest.raises(Invalid) as caught:
+        value_of(dtype, value)
+    assert {item.field for item in caught.value.fields} == {"records.0.x"}
+    if isinstance(value, str) and len(value) > 3:
+        assert value not in caught.value.fields[0].message
+
+
+@pytest.mark.parametrize("dtype", ["double", "float", "long", "integer", "string", "boolean", "datetime"])
+def test_an_optional_field_may_be_null_or_left_out(dtype):
+    schemas = schemas_for(dtype, required=False)
+    rows = schemas.rows(validate(schemas.predict, {"records": [{"x": None}, {}]}))
+    assert rows == [(None,), (None,)]
+    assert schemas.frame(rows)["x"].null_count() == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        (None, "body"),
+        ([], "body"),
+        ("x", "body"),
+        ({}, "records"),
+        ({"records": []}, "records"),
+        ({"records": {}}, "records"),
+        ({"records": [{"x": 1.0}] * 4}, "records"),
+        ({"records": [1]}, "records.0"),
+        ({"records": [{"x": 1.0}, {}]}, "records.1.x"),
+        ({"records": [{"x": 1.0, "y": 1.0}]}, "records.0.y"),
+        ({"records": [{"x": 1.0, "f0": 1.0}]}, "records.0.f0"),
+        ({"records": [{"x": 1.0}], "threshold": 0.1}, "threshold"),
+        ({"records": [{"x": 1.0}], "ids": "a"}, "ids"),
+        ({"records": [{"x": 1.0}], "ids": []}, "ids"),
+        ({"records": [{"x": 1.0}], "ids": [1]}, "ids.0"),
+        ({"records": [{"x": 1.0}], "ids": [""]}, "ids.0"),
+        ({"records": [{"x": 1.0}], "ids": ["a\n"]}, "ids.0"),
+        ({"records": [{"x": 1.0}], "ids": ["a" * 129]}, "ids.0"),
+    ],
+)
+def test_the_shape_of_a_request(content, field):
+    with pytest.raises(Invalid) as caught:
+        validate(schemas_for("double").predict, content)
+    assert caught.value.fields[0].field == field
+
+
+@pytest.mark.parametrize(
+    "name", ["model_config", "schema", "_x", "class", "sepal length (cm)", "f0", "größe", "a.b"]
+)
+def test_a_feature_may_be_called_anything(name):
+    schemas = schemas_for("double", name=name)
+    rows = schemas.rows(validate(schemas.predict, {"records": [{name: 2}]}))
+    assert schemas.frame(rows).to_dicts() == [{name: 2.0}]
+    assert name in schemas.predict.model_json_schema()["$defs"]["Record"]["properties"]
+
+
+def test_the_frame_has_the_types_of_the_signature():
+    kinds = {
+        "double": pl.Float64,
+        "float": pl.Float32,
+        "long": pl.Int64,
+        "integer": pl.Int32,
+        "string": pl.String,
+        "boolean": pl.Boolean,
+        "datetime": pl.Datetime("us"),
+    }
+    schemas = Schemas([InputField(kind, kind, False) for kind in kinds], max_records=3)
+    assert schemas.frame([(None,) * 7, (1.0, 1.0, 1, 1, "a", True, MOMENT)]).schema == kinds
+
+
+def test_a_signature_that_json_cannot_serve_is_refused():
+    with pytest.raises(UserError, match="'x' has type binary"):
+        schemas_for("binary")

@@ -11,14 +11,18 @@ ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.prefix) / "bin"
 
 
-@pytest.fixture(scope="session")
-def forge_module():
-    path = ROOT / "tests" / "e2e" / "forge" / "forge.py"
-    spec = importlib.util.spec_from_file_location("weighbridge_forge", path)
+def load(path):
+    """Import a file that is no part of a package."""
+    spec = importlib.util.spec_from_file_location(f"weighbridge_tests_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def forge_module():
+    return load(ROOT / "tests" / "e2e" / "forge" / "forge.py")
 
 
 @pytest.fixture(scope="session")
@@ -27,13 +31,9 @@ def product(tmp_path_factory):
     for tool in ("node", "git"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
-    folder = tmp_path_factory.mktemp("product")
-    shutil.copytree(Path(__file__).parent / "stand_in", folder, dirs_exist_ok=True)
-    shutil.copytree(ROOT / ".github", folder / ".github", ignore=shutil.ignore_patterns("node_modules"))
-    (folder / "requirements").mkdir()
-    shutil.copy(ROOT / "requirements" / "uv.txt", folder / "requirements")
-    (folder / "requirements" / "all.txt").write_text("")
-    return folder
+    return load(Path(__file__).parent / "stand_in" / "product.py").make_product(
+        tmp_path_factory.mktemp("product")
+    )
 
 
 @pytest.fixture(scope="session")

@@ -50,10 +50,10 @@ def problem(estimate: Estimate) -> str:
 
 
 def interval(estimate: Estimate, *, unit: str = "row", signed: bool = False) -> str:
-    """Limits with confidence and number of rows: `0.7701 to 0.7920, each limit at 95 %, 9,000 rows`."""
+    """Limits with confidence and number of rows: `95 % limits 0.7701 to 0.7920, 9,000 rows`."""
     found = limits(estimate)
-    span = " to ".join(number(limit, signed=signed) for limit in found) if found else "no interval"
-    return f"{span}, each limit at {percent(estimate.confidence)}, {count(estimate.n, unit)}"
+    span = " to ".join(number(limit, signed=signed) for limit in found) if found else "none"
+    return f"{percent(estimate.confidence)} limits {span}, {count(estimate.n, unit)}"
 
 
 def extremes(detail: Mapping[str, Any]) -> str:

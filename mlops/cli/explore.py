@@ -35,7 +35,7 @@ def explain(
     ] = None,
 ) -> int:
     """Tell in plain words what was decided about a release, on which data, and why."""
-    from evaluation.reports.document import explain as explanation
+    from evaluation.reports.explain import explain as explanation
     from evaluation.reports.terminal import to_terminal
 
     from mlops.decision.record import FILE_NAME, DecisionRecord

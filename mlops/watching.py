@@ -4,14 +4,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from monitoring.run import WatchPass, monitor_once
-
 from evaluation.errors import UserError
 from mlops.config import FILE_NAME, resolved_alerts
 from mlops.packaging.bundle import Bundle
 from mlops.project import Project
 from mlops.registry.client import Alias
 from mlops.registry.promote import fetch_bundle
+from monitoring.record import WatchPass
+from monitoring.run import monitor_once, record_failure
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -32,7 +32,6 @@ def open_watch(
             model=bundle.model,
             version=bundle.version,
             task=bundle.task,
-            threshold=bundle.threshold,
             config=project.policy.monitor,
             alerts=resolved_alerts(project.policy, project.folder / FILE_NAME),
             home=project.home,
@@ -40,6 +39,16 @@ def open_watch(
         )
 
     return look
+
+
+def could_not_look(project: Project) -> Callable[[Exception], WatchPass]:
+    """Give the function that records and tells that a pass of `--watch` could not be done."""
+
+    def failed(error: Exception) -> WatchPass:
+        alerts = resolved_alerts(project.policy, project.folder / FILE_NAME)
+        return record_failure(error, model=project.policy.model, alerts=alerts, home=project.home)
+
+    return failed
 
 
 def _champion(project: Project) -> Bundle:
@@ -64,4 +73,5 @@ def show(seen: WatchPass) -> "RenderableType":
     for finding in seen.findings:
         verdict = Text(finding.verdict.value, colours[finding.verdict.value])
         table.add_row(finding.check, finding.subject, verdict, finding.message)
-    return Group(f"version {seen.version} of {seen.model}, {seen.window}", "", table)
+    window = "no window could be read" if seen.window is None else str(seen.window)
+    return Group(f"version {seen.version} of {seen.model}: {window}", "", table)

@@ -52,9 +52,7 @@ def console() -> "Console":
     """The console for standard output; wide and plain when it is not a terminal."""
     from rich.console import Console
 
-    return Console(
-        width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=not sys.stdout.isatty()
-    )
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 
 
 def to_github(results: Mapping[str, Any]) -> None:

@@ -37,7 +37,6 @@ def explain(
     """Tell in plain words what was decided about a release, on which data, and why."""
     from evaluation.reports.explain import explain as explanation
     from evaluation.reports.terminal import to_terminal
-
     from mlops.decision.record import FILE_NAME, DecisionRecord
     from mlops.release.run import decided
 

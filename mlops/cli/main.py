@@ -9,8 +9,8 @@ import typer
 from typer.exceptions import TyperException
 
 from evaluation.errors import ExitCode, WeighbridgeError
-from mlops.cli import demo, explore, release, serve, watch
 from mlops.calm import calm_threads
+from mlops.cli import demo, explore, release, serve, watch
 from mlops.cli.context import PROJECT_OPTION, Settings
 
 app = typer.Typer(

@@ -1,11 +1,14 @@
 """Watching: monitor, and the pages of MLflow and Evidently."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlops.cli.context import EXIT_CODES, console, open_project, to_github
+
+if TYPE_CHECKING:
+    from monitoring.record import WatchPass
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,32 +24,29 @@ def monitor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> int:
     """Look at the newest window: drift, latency, performance. Exit code 0 quiet, 1 findings, 2 inconclusive."""
-    from monitoring.run import watch_pass_to_json
-
-    from mlops.watching import open_watch
+    from mlops.watching import could_not_look, open_watch
+    from monitoring.scheduler import run_every
 
     project = open_project(context)
     look = open_watch(project)
-    if watch:
-        from monitoring.scheduler import run_every
 
-        run_every(project.policy.monitor.every, look, tell=lambda seen: _show(seen, as_json=as_json))
+    def tell(seen: "WatchPass") -> None:
+        _show(seen, as_json=as_json)
+
+    if watch:
+        failed = could_not_look(project)
+        run_every(project.policy.monitor.every, look, tell=tell, failed=lambda error: tell(failed(error)))
         return 0
     seen = look()
-    if as_json:
-        typer.echo(json.dumps(watch_pass_to_json(seen), allow_nan=False))
-    else:
-        _show(seen, as_json=False)
+    tell(seen)
     to_github({"verdict": seen.verdict.value})
     return EXIT_CODES[seen.verdict]
 
 
-def _show(seen: object, *, as_json: bool) -> None:
-    from monitoring.run import WatchPass, watch_pass_to_json
-
+def _show(seen: "WatchPass", *, as_json: bool) -> None:
     from mlops.watching import show
+    from monitoring.record import watch_pass_to_json
 
-    assert isinstance(seen, WatchPass)  # noqa: S101 - narrows for the type checker
     if as_json:
         typer.echo(json.dumps(watch_pass_to_json(seen), allow_nan=False))
     else:

@@ -11,8 +11,10 @@ FROM ${BUILD_BASE} AS build
 RUN python3 -c 'import pip, venv' 2>/dev/null || { \
       apt-get update && apt-get install -y --no-install-recommends python3 python3-pip python3-venv \
       && rm -rf /var/lib/apt/lists/*; }
-# pip stays outside of the environment: nothing can be installed where the server runs.
-RUN python3 -m venv --without-pip /opt/venv
+# pip stays outside of the environment: nothing can be installed where the server runs. Weighbridge lies beside it, so
+# that another version of it, or another model, leaves the large layer as it is.
+RUN python3 -m venv --without-pip /opt/venv \
+    && echo /opt/weighbridge > "$(/opt/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/weighbridge.pth"
 WORKDIR /build
 COPY requirements.txt ./
 # Secret `pip` is a pip.conf, secret `ca` a bundle of certificates; neither reaches a layer, neither is required.
@@ -20,7 +22,7 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf,required=false \
     --mount=type=secret,id=ca,required=false \
     --mount=type=cache,target=/root/.cache/pip \
     if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi; \
-    python3 -m pip --python /opt/venv/bin/python install --require-hashes -r requirements.txt
+    python3 -m pip --python /opt/venv/bin/python install --no-compile --require-hashes -r requirements.txt
 COPY bundle/requirements.txt ./model-requirements.txt
 # What the model adds may not move what the server was tested with.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf,required=false \
@@ -28,10 +30,17 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf,required=false \
     --mount=type=cache,target=/root/.cache/pip \
     if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi; \
     python3 -m pip --python /opt/venv/bin/python freeze > pinned.txt \
-    && python3 -m pip --python /opt/venv/bin/python install -r model-requirements.txt -c pinned.txt
+    && python3 -m pip --python /opt/venv/bin/python install --no-compile -r model-requirements.txt -c pinned.txt
+# Tests are a tenth of these packages. Byte code is made here, as nothing is written where it runs; it names no time, so
+# the same packages give the same files.
+RUN site="$(/opt/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+    && for package in numpy pandas pyarrow scipy sklearn; do \
+         find "${site}/${package}" -type d -name tests -prune -exec rm -rf {} +; \
+       done \
+    && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash "${site}"
 COPY weighbridge-*.whl ./
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python3 -m pip --python /opt/venv/bin/python install --no-index --no-deps weighbridge-*.whl \
+    python3 -m pip --python /opt/venv/bin/python install --no-index --no-deps --target /opt/weighbridge weighbridge-*.whl \
     && python3 -m pip --python /opt/venv/bin/python check
 
 FROM ${RUNTIME_BASE} AS serve
@@ -47,8 +56,9 @@ RUN packages="${SYSTEM_PACKAGES}"; \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin weighbridge \
     && install -d -o 10001 -g 10001 /var/log/weighbridge
 COPY --from=build /opt/venv /opt/venv
+COPY --from=build /opt/weighbridge /opt/weighbridge
 COPY bundle /srv/bundle
-ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/weighbridge/bin:/opt/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /srv
 USER 10001:10001
 # An image whose model does not load, or is not the one that passed, is never finished.

@@ -74,21 +74,20 @@ class DockerClient:
             return
         denied = "permission denied" in done.stderr.lower()
         raise EnvironmentProblem(
-            f"no Docker engine answers {self.program}: {_last_line(done.stderr) or 'it says nothing'}",
+            f"no Docker engine answers {self.program}: {_last_lines(done.stderr) or 'it says nothing'}",
             expected="a running engine that this user may use",
             next_step="sudo usermod -aG docker $USER, then log in again"
             if denied
             else "sudo systemctl start docker (without systemd: sudo dockerd &)",
         )
 
-    def ask(self, *arguments: str, timeout_s: float = 60) -> str:
+    def ask(self, *arguments: str, timeout_s: float = 60, next_step: str = "") -> str:
         """Run a docker command and return what it printed; raises EnvironmentProblem when it fails."""
         done = self._call(*arguments, timeout_s=timeout_s)
         if done.returncode != 0:
             self.require_engine()
             raise EnvironmentProblem(
-                f"docker {arguments[0]}: {_last_line(done.stderr)}",
-                next_step=f"docker {' '.join(arguments[:2])} --help",
+                f"docker {arguments[0]}: {_last_lines(done.stderr)}", next_step=next_step
             )
         return done.stdout.strip()
 
@@ -174,6 +173,6 @@ def _candidates() -> Iterator[DockerClient]:
         )
 
 
-def _last_line(text: str) -> str:
+def _last_lines(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:400] if lines else ""
+    return "; ".join(lines[-3:])[:600]

@@ -1,4 +1,4 @@
-"""A small bundle that passed, and images of it; what needs an engine says what is missing where there is none."""
+"""A small bundle that passed, and images of it; where there is no engine, the tests say what is missing."""
 
 import http.client
 import json
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,13 @@ from mlops.packaging.bundle import Bundle, model_digest
 from mlops.packaging.docker_cli import DockerClient
 from mlops.packaging.image import BuildOptions, Image, build_image
 from mlops.packaging.save import log_model
+from mlops.packaging.wheel import write_wheel
 from mlops.registry.client import open_store
 
 LOCAL_BASE = "local/python:3.11-slim"
 SETUP = "run .ci/docker.sh as root"
 # Stands for a password in a pip.conf; no image may hold it anywhere.
-SECRET = "weighbridge-test-secret-8c1f"  # noqa: S105
+SECRET = "weighbridge-test-secret-8c1f"
 FEATURES = {"amount": [0.1, 0.9, 0.4, 0.7] * 10, "sex": ["f", "m", "m", "f"] * 10}
 
 
@@ -77,7 +79,9 @@ def options(pip_config: Path) -> BuildOptions:
     """Both bases replaced by one that is on this machine."""
     base = os.environ.get("WEIGHBRIDGE_TEST_BASE", LOCAL_BASE)
     certificates = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE")
-    return BuildOptions(base, base, pip_config=pip_config, certificates=Path(certificates) if certificates else None)
+    return BuildOptions(
+        base, base, pip_config=pip_config, certificates=Path(certificates) if certificates else None
+    )
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +112,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     reference = home / "reference.parquet"
     pl.DataFrame({"input.amount": [0.1], "input.sex": ["f"], "prediction": [0]}).write_parquet(reference)
     return Bundle.make(
-        home / "small-1", model_dir=model_dir, record=DecisionRecord.of(content), reference=reference, version="1"
+        home / "small-1",
+        model_dir=model_dir,
+        record=DecisionRecord.of(content),
+        reference=reference,
+        version="1",
     )
 
 
@@ -127,9 +135,28 @@ def small_model() -> tuple[pd.DataFrame, Any]:
 
 
 @pytest.fixture(scope="session")
-def image(engine: DockerClient, bundle: Bundle, options: BuildOptions) -> Image:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code as it is now, so that every build of this session finds the layers of the one before."""
+    return write_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def build(engine: DockerClient, options: BuildOptions, wheel: Path) -> Callable[..., Image]:
+    """`build_image` on the local base."""
+    return partial(build_image, options=options, wheel=wheel)
+
+
+@pytest.fixture(scope="session")
+def image(build: Callable[..., Image], bundle: Bundle) -> Image:
     """The CPU image of the bundle."""
-    return build_image(bundle, tag="weighbridge-test/small:cpu", options=options)
+    return build(bundle, tag="weighbridge-test/small:cpu")
+
+
+@pytest.fixture(scope="session")
+def pushed(build: Callable[..., Image], image: Image, bundle: Bundle, registry: str) -> Image:
+    """The same image in the registry."""
+    assert image.digest
+    return build(bundle, tag=f"{registry}/weighbridge-test/small:v1", push=True)
 
 
 @pytest.fixture
@@ -137,9 +164,17 @@ def run(engine: DockerClient) -> Iterator[Callable[..., str]]:
     """Starts containers as confined as a lane's and removes them after the test."""
     started: list[str] = []
 
-    def start(image: str, *arguments: str) -> str:
-        confined = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp")
-        started.append(engine.ask("run", "--detach", "--init", *confined, *arguments, image))
+    def start(image: str, *options: str, command: tuple[str, ...] = ()) -> str:
+        confined = (
+            "--read-only",
+            "--cap-drop",
+            "ALL",
+            "--security-opt",
+            "no-new-privileges",
+            "--tmpfs",
+            "/tmp",
+        )
+        started.append(engine.ask("run", "--detach", "--init", *confined, *options, image, *command))
         return started[-1]
 
     yield start

@@ -34,7 +34,9 @@ def test_every_pip_run_is_locked_constrained_or_offline(path: Path) -> None:
     installs = [step for step in steps if "pip --python /opt/venv/bin/python install" in step]
     assert len(installs) == 3
     for step in installs:
-        assert any(word in step for word in ("--require-hashes -r requirements.txt", "-c pinned.txt", "--no-index"))
+        assert any(
+            word in step for word in ("--require-hashes -r requirements.txt", "-c pinned.txt", "--no-index")
+        )
 
 
 @both

@@ -7,18 +7,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
-from evaluation.errors import UserError
-from mlops.packaging.bundle import Bundle
+from evaluation.errors import EnvironmentProblem, UserError
+from mlops.decision.record import DecisionRecord
+from mlops.packaging.bundle import Bundle, model_digest
 from mlops.packaging.docker_cli import DockerClient
 from mlops.packaging.image import BuildOptions, Device, Image, build_image, build_train_image
+from mlops.packaging.load import load_model
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker"), pytest.mark.timeout(600)]
 
 SECRET = b"weighbridge-test-secret-8c1f"
 RECORDS = [{"amount": 0.9, "sex": "m"}, {"amount": 0.1, "sex": "f"}]
+HEALTH_CHECK = ("image", "inspect", "--format", "{{json .Config.Healthcheck.Test}}")
 Run = Callable[..., str]
+Build = Callable[..., Image]
 Ask = Callable[..., tuple[int, Any]]
 
 
@@ -31,12 +36,10 @@ def server(run: Run, engine: DockerClient, image: Image, ready: Callable[[str], 
 
 
 def test_answers_with_the_registered_model(server: tuple[str, str], ask: Ask, bundle: Bundle) -> None:
-    from mlops.packaging.load import load_model
-
     status, answer = ask(server[1], "/predict", {"records": RECORDS})
     assert status == 200
     expected = load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold).predict(
-        __import__("polars").DataFrame(RECORDS)
+        pl.DataFrame(RECORDS)
     )
     assert [found["prediction"] for found in answer["predictions"]] == expected.labels.tolist()
     status, model = ask(server[1], "/model")
@@ -53,14 +56,15 @@ def test_runs_without_rights(server: tuple[str, str], engine: DockerClient) -> N
 
 
 def test_says_that_it_is_healthy(server: tuple[str, str], engine: DockerClient, image: Image) -> None:
-    check = json.loads(engine.ask("image", "inspect", "--format", "{{json .Config.Healthcheck.Test}}", image.reference))
+    check = json.loads(engine.ask(*HEALTH_CHECK, image.reference))
     assert check[0] == "CMD"
     assert engine.answers("exec", server[0], *check[1:])
 
 
 def test_is_not_healthy_when_nobody_answers(run: Run, engine: DockerClient, image: Image) -> None:
-    container = run(image.reference, "--entrypoint", "sleep", "--stop-timeout", "0")
-    check = json.loads(engine.ask("image", "inspect", "--format", "{{json .Config.Healthcheck.Test}}", image.reference))
+    container = run(image.reference, "--entrypoint", "sleep", command=("60",))
+    check = json.loads(engine.ask(*HEALTH_CHECK, image.reference))
+    assert engine.answers("exec", container, "true")
     assert not engine.answers("exec", container, *check[1:])
 
 
@@ -83,7 +87,9 @@ def test_refuses_a_model_that_was_changed(
 
 
 def test_says_what_it_holds(engine: DockerClient, image: Image, bundle: Bundle) -> None:
-    labels = json.loads(engine.ask("image", "inspect", "--format", "{{json .Config.Labels}}", image.reference))
+    labels = json.loads(
+        engine.ask("image", "inspect", "--format", "{{json .Config.Labels}}", image.reference)
+    )
     assert labels == {
         "org.opencontainers.image.title": "small",
         "org.opencontainers.image.version": "1",
@@ -109,28 +115,25 @@ def test_no_secret_in_any_layer(engine: DockerClient, image: Image) -> None:
     assert size > 100_000_000  # it was the image that was read
 
 
-def test_the_same_bundle_is_the_same_image(image: Image, bundle: Bundle, options: BuildOptions) -> None:
-    assert build_image(bundle, tag="weighbridge-test/small:again", options=options) == image
+def test_the_same_bundle_is_the_same_image(image: Image, bundle: Bundle, build: Build) -> None:
+    assert build(bundle, tag="weighbridge-test/small:again") == image
 
 
 def test_pushed_by_digest_and_pulled_again(
-    engine: DockerClient, image: Image, registry: str, bundle: Bundle, options: BuildOptions
+    engine: DockerClient, image: Image, pushed: Image, registry: str
 ) -> None:
-    lines: list[str] = []
-    pushed = build_image(
-        bundle, tag=f"{registry}/small:v1", push=True, options=options, log=lambda line: lines.append(line)
-    )
-    assert pushed.reference == f"{registry}/small@{pushed.digest}"
-    assert any("pushed" in line.lower() or "already exists" in line.lower() for line in lines)
-    engine.ask("image", "rm", f"{registry}/small:v1", pushed.reference)
+    name = f"{registry}/weighbridge-test/small"
+    assert pushed.reference == f"{name}@{pushed.digest}"
+    engine.ask("image", "rm", f"{name}:v1")
+    assert not engine.answers("image", "inspect", pushed.reference)
     engine.ask("pull", pushed.reference)
     assert engine.ask("image", "inspect", "--format", "{{.Id}}", pushed.reference) == image.digest
 
 
 def test_gpu_layout_on_the_local_base(
-    engine: DockerClient, bundle: Bundle, options: BuildOptions, run: Run, ready: Callable[[str], None]
+    engine: DockerClient, bundle: Bundle, build: Build, run: Run, ready: Callable[[str], None]
 ) -> None:
-    made = build_image(bundle, tag="weighbridge-test/small:gpu", device=Device.GPU, options=options)
+    made = build(bundle, tag="weighbridge-test/small:gpu", device=Device.GPU)
     label = ("image", "inspect", "--format", '{{index .Config.Labels "weighbridge.device"}}')
     assert engine.ask(*label, made.reference) == "gpu"
     container = run(made.reference, "--publish", "127.0.0.1::8080")
@@ -138,21 +141,16 @@ def test_gpu_layout_on_the_local_base(
 
 
 def test_a_model_that_does_not_load_is_never_an_image(
-    engine: DockerClient, bundle: Bundle, options: BuildOptions, tmp_path: Path
+    engine: DockerClient, bundle: Bundle, build: Build, tmp_path: Path
 ) -> None:
-    from evaluation.errors import EnvironmentProblem
-
     broken = _without_the_model_file(bundle, tmp_path)
     with pytest.raises(EnvironmentProblem, match="does not load"):
-        build_image(broken, tag="weighbridge-test/small:broken", options=options)
+        build(broken, tag="weighbridge-test/small:broken")
     assert not engine.answers("image", "inspect", "weighbridge-test/small:broken")
 
 
 def _without_the_model_file(bundle: Bundle, folder: Path) -> Bundle:
     """A bundle whose digests hold, but whose model is empty."""
-    from mlops.decision.record import DecisionRecord
-    from mlops.packaging.bundle import model_digest
-
     model = folder / "model"
     shutil.copytree(bundle.model_dir, model)
     (model / "model.skops").write_bytes(b"")
@@ -168,12 +166,21 @@ def test_a_tag_that_docker_does_not_take(bundle: Bundle) -> None:
 
 
 def test_the_training_image_knows_the_commands_and_git(
-    engine: DockerClient, options: BuildOptions, tmp_path: Path
+    engine: DockerClient, options: BuildOptions, wheel: Path, tmp_path: Path
 ) -> None:
-    made = build_train_image(tag="weighbridge-test/train:cpu", options=options)
+    made = build_train_image(tag="weighbridge-test/train:cpu", options=options, wheel=wheel)
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     tmp_path.chmod(0o755)
-    confined = ("--rm", "--read-only", "--cap-drop", "ALL", "--tmpfs", "/tmp", "--volume", f"{tmp_path}:/project")
+    confined = (
+        "--rm",
+        "--read-only",
+        "--cap-drop",
+        "ALL",
+        "--tmpfs",
+        "/tmp",
+        "--volume",
+        f"{tmp_path}:/project",
+    )
     assert "validate" in engine.ask("run", *confined, made.reference, "--help")
     status = ("--entrypoint", "git", made.reference, "-C", "/project", "status", "--porcelain")
     assert engine.ask("run", *confined, *status) == ""

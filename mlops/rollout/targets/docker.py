@@ -65,7 +65,7 @@ class DockerTarget:
         )
         handle = created.splitlines()[-1]
         try:
-            self._docker.ask("start", handle)
+            self._docker.ask("start", handle, next_step="mend that, then: weighbridge deploy")
         except BaseException:
             self._remove(handle)
             raise
@@ -107,7 +107,8 @@ class DockerTarget:
             )
         self._docker.require_engine()
         if not self._docker.answers("image", "inspect", image):
-            self._docker.ask("pull", "--quiet", image, timeout_s=_PULL_WITHIN_S)
+            hint = f"docker login {image.partition('/')[0]}, if it wants one; then: docker pull {image}"
+            self._docker.ask("pull", "--quiet", image, timeout_s=_PULL_WITHIN_S, next_step=hint)
         found = self._docker.ask("image", "inspect", "--format", "{{json .Config.Labels}}", image)
         return json.loads(found) or {}
 

@@ -1,10 +1,11 @@
 """One pass of the monitor over what this project serves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from evaluation.errors import UserError
+from evaluation.types import Verdict
 from mlops.config import FILE_NAME, resolved_alerts
 from mlops.packaging.bundle import Bundle
 from mlops.project import Project
@@ -12,6 +13,7 @@ from mlops.registry.client import Alias
 from mlops.registry.promote import fetch_bundle
 from monitoring.record import WatchPass
 from monitoring.run import monitor_once, record_failure
+from monitoring.types import Finding
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -63,15 +65,31 @@ def _champion(project: Project) -> Bundle:
 
 
 def show(seen: WatchPass) -> "RenderableType":
-    """A pass as a table for people."""
+    """A pass as a table for people; of many findings that say the same, the one that went furthest."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    colours = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
+    colours = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow"}
     table = Table("check", "subject", "verdict", "what was seen", box=None)
-    for finding in seen.findings:
-        verdict = Text(finding.verdict.value, colours[finding.verdict.value])
-        table.add_row(finding.check, finding.subject, verdict, finding.message)
+    for group in _alike(seen.findings):
+        first = max(group, key=lambda finding: finding.estimate.value or 0.0)
+        subject, message = first.subject, first.message
+        if len(group) > 1:
+            subject, message = f"{len(group)} subjects", f"furthest {first.subject}: {first.message}"
+        table.add_row(first.check, subject, Text(first.verdict.value, colours[first.verdict]), message)
     window = "no window could be read" if seen.window is None else str(seen.window)
     return Group(f"version {seen.version} of {seen.model}: {window}", "", table)
+
+
+def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Findings that ask for nothing are taken together by check and verdict, from four on; a failure stands alone."""
+    groups: dict[tuple[str, Verdict], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.check, finding.verdict), []).append(finding)
+    alone = (Verdict.FAIL,)
+    return [
+        part
+        for (_, verdict), group in groups.items()
+        for part in ([group] if len(group) > 3 and verdict not in alone else [[each] for each in group])
+    ]

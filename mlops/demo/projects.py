@@ -50,10 +50,10 @@ def prepare(folder: Path) -> tuple[Project, Project]:
 
 
 def make_lending_biased(folder: Path) -> None:
-    """Commit the one-line change that the lending example describes."""
+    """Commit the one-line change that the lending example describes: labels taken before they had all come."""
     policy = folder / "weighbridge.yaml"
     text = policy.read_text()
-    changed = text.replace("BEFORE", "AFTER")
+    changed = text.replace("train: data/train.parquet", "train: data/train-early.parquet")
     if changed == text:
         raise UserError(
             f"{policy} does not hold the line that the demo changes", expected="the example as shipped"

@@ -35,7 +35,9 @@ def tell(folder: Path, screen: "Console") -> int:
             cleanup.callback(_stop, project)
         _scene(screen, "1", "A credit model is weighed, registered and served")
         good_release(lending, screen)
-        _scene(screen, "2", "A second training run treats women and men differently, and is stopped")
+        _scene(
+            screen, "2", "A second run trains on labels taken too early, overlooks the young, and is stopped"
+        )
         biased_release(lending, screen)
         _scene(screen, "3", "A flight-delay model is served month by month, until its monitor speaks")
         month = watched_flights(flights, screen, receiver)

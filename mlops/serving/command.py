@@ -6,8 +6,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from evaluation.errors import ExitCode, WeighbridgeError
+from evaluation.errors import ExitCode, UserError, WeighbridgeError
 from mlops.calm import calm_threads
 from mlops.serving.settings import Settings
 
@@ -16,9 +17,9 @@ _LOG = logging.getLogger("weighbridge.server")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; returns one of evaluation.errors.ExitCode."""
-    options = _parser().parse_args(arguments)
     calm_threads()
     try:
+        options = _parser().parse_args(arguments)
         _serve(options.bundle, _settings(options))
     except WeighbridgeError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -53,10 +54,15 @@ def _serve(path: Path, settings: Settings) -> None:
         Server(app, drain_s=settings.drain_s).run(sockets=[listener])
 
 
+class _Parser(argparse.ArgumentParser):
+    """Raises UserError: argparse's own exit code 2 would mean inconclusive."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message, next_step=f"{self.prog} --help")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m mlops.serving", description="Serve one bundle over HTTP."
-    )
+    parser = _Parser(prog="python -m mlops.serving", description="Serve one bundle over HTTP.")
     parser.add_argument("bundle", type=Path, help="a folder that `weighbridge deploy` made")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one and says which in the log")

@@ -22,9 +22,9 @@ from mlops.serving.errors import BadSyntax
         (b"[Infinity]", "Infinity"),
         (b"[-Infinity]", "-Infinity"),
         (b'{"a": 1, "b": {"c": 1, "c": 1}}', "a key twice"),
-        (b"[1" + b"0" * 5000 + b"]", "too many digits"),
-        (b"[" * 100_000, "too deeply"),
-        (b'{"a":' * 100_000, "too deeply"),
+        pytest.param(b"[1" + b"0" * 5000 + b"]", "too many digits", id="digits"),
+        pytest.param(b"[" * 100_000, "too deeply", id="deep list"),
+        pytest.param(b'{"a":' * 100_000, "too deeply", id="deep object"),
     ],
 )
 def test_what_is_not_json_is_refused_with_its_reason(body, reason):
@@ -32,7 +32,9 @@ def test_what_is_not_json_is_refused_with_its_reason(body, reason):
         parse(body)
 
 
-@pytest.mark.parametrize("content", [None, True, 0, 1.5, "größe", [], {}, {"a": [{"b": None}]}, 10**400])
+@pytest.mark.parametrize(
+    "content", [None, True, 0, 1.5, "größe", [], {}, {"a": [{"b": None}]}, pytest.param(10**400, id="huge")]
+)
 def test_what_is_json_is_read(content):
     assert parse(json.dumps(content).encode()) == content
 

@@ -1,0 +1,299 @@
+"""A real server process on a real bundle: how it starts, how it refuses to, and how it ends."""
+
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+
+from monitoring.store.delta import DeltaRequestLog
+
+POLL_S = 0.05
+
+
+class Process:
+    """`python -m mlops.serving` on a free port, its output in a file."""
+
+    def __init__(self, folder, bundle, *options):
+        self.log_dir = folder / "log"
+        self.output = folder / "output"
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "mlops.serving",
+            str(bundle),
+            "--port",
+            "0",
+            "--log-dir",
+            str(self.log_dir),
+        ]
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen([*command, *options], stdout=output, stderr=subprocess.STDOUT)
+        self.port = self._until(self._bound_port)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._until(self._ready)
+
+    def _until(self, found):
+        while (result := found()) is None:
+            assert self.process.poll() is None, self.output.read_text()
+            time.sleep(POLL_S)
+        return result
+
+    def _bound_port(self):
+        return next((line["port"] for line in self.lines() if line["event"] == "starting"), None)
+
+    def _ready(self):
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/health/ready").is_success or None
+
+    def lines(self):
+        whole = self.output.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in whole if line.endswith("\n")]
+
+    def wait_for_line(self, **facts):
+        """Wait until the server logged a line with these facts."""
+        return self._until(
+            lambda: next((line for line in self.lines() if facts.items() <= line.items()), None)
+        )
+
+    def end(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@contextlib.contextmanager
+def servers(folder, bundle):
+    with contextlib.ExitStack() as running:
+
+        def start(*options):
+            started = Process(folder, bundle.path, *options)
+            running.callback(started.process.wait)
+            running.callback(started.process.kill)
+            return started
+
+        yield start
+
+
+@pytest.fixture
+def serve(tmp_path, bundle):
+    with servers(tmp_path, bundle) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, bundle):
+    with servers(tmp_path_factory.mktemp("shared"), bundle) as start:
+        yield start("--max-body-kb", "100")
+
+
+def head(length):
+    lines = ("POST /predict HTTP/1.1", "Host: lane", "Content-Type: application/json", length, "", "")
+    return "\r\n".join(lines).encode()
+
+
+def send_part(port, body):
+    """Begin a request: all of its head, half of its body; returns the socket and the rest."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+    half = len(body) // 2
+    connection.sendall(head(f"Content-Length: {len(body)}") + body[:half])
+    return connection, body[half:]
+
+
+def read_answer(connection):
+    with connection, connection.makefile("rb") as stream:
+        status = int(stream.readline().split()[1])
+        length = 0
+        while line := stream.readline().strip().lower():
+            if line.startswith(b"content-length:"):
+                length = int(line.partition(b":")[2])
+        return status, json.loads(stream.read(length))
+
+
+class Callers:
+    """Threads that send one request after the other until the server is gone, and remember what was answered."""
+
+    def __init__(self, url, record, count, *, name):
+        self.acknowledged = []
+        self.statuses = set()
+        self._url = url
+        self._record = record
+        self._name = name
+        self._threads = [threading.Thread(target=self._call, args=(number,)) for number in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def _call(self, caller):
+        with httpx.Client(timeout=60) as session, contextlib.suppress(httpx.TransportError):
+            for number in itertools.count():
+                name = f"{self._name}-{caller}-{number}"
+                body = {"records": [self._record], "ids": [name]}
+                answer = session.post(f"{self._url}/predict", json=body)
+                self.statuses.add(answer.status_code)
+                if answer.is_success:
+                    self.acknowledged.append(name)
+
+    def wait_for(self, count):
+        while len(self.acknowledged) < count and any(thread.is_alive() for thread in self._threads):
+            time.sleep(POLL_S)
+
+    def join(self):
+        for thread in self._threads:
+            thread.join(60)
+
+
+def test_nothing_acknowledged_is_lost_by_a_stop_and_nothing_broken_by_a_kill(serve, good):
+    killed = serve()
+    callers = Callers(killed.url, good, 2, name="first")
+    callers.wait_for(20)
+    killed.end(signal.SIGKILL)
+    callers.join()
+    log = DeltaRequestLog(killed.log_dir)
+    before = log.read(model="lending")["id"].to_list()
+
+    stopped = serve()
+    callers = Callers(stopped.url, good, 4, name="second")
+    callers.wait_for(40)
+    label = {"id": callers.acknowledged[0], "label": 0}
+    assert httpx.post(f"{stopped.url}/feedback", json={"labels": [label]}).json() == {"accepted": 1}
+    assert stopped.end() == 0
+    callers.join()
+    assert callers.statuses == {200}
+    frame = log.read(model="lending")
+    logged = frame["id"].to_list()
+    assert logged[: len(before)] == before
+    assert len(logged) == len(set(logged))
+    assert set(callers.acknowledged) <= set(logged)
+    assert frame.filter(target=0)["id"].to_list() == [label["id"]]
+    access = [line for line in stopped.lines() if line["event"] == "request" and line["path"] == "/predict"]
+    assert len(access) >= len(callers.acknowledged)
+
+
+def test_a_stop_drains_then_finishes_what_is_in_flight(serve, good):
+    server = serve("--drain-s", "600")
+    body = json.dumps({"records": [good], "ids": ["in-flight"]}).encode()
+    server.process.send_signal(signal.SIGTERM)
+    with httpx.Client(base_url=server.url) as session:
+        while session.get("/health/ready").status_code == 200:
+            time.sleep(POLL_S)
+        assert session.get("/health/ready").json() == {"status": "draining"}
+        assert session.post("/predict", json={"records": [good], "ids": ["draining"]}).status_code == 200
+        connection, rest = send_part(server.port, body)
+        # The server reads on: by this answer it has the head of the request above.
+        session.get("/health/live")
+    server.process.send_signal(signal.SIGTERM)
+    server.wait_for_line(event="Shutting down")
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{server.url}/health/ready")
+    connection.sendall(rest)
+    status, answer = read_answer(connection)
+    assert status == 200
+    assert answer["predictions"][0]["id"] == "in-flight"
+    assert server.process.wait(60) == 0
+    assert DeltaRequestLog(server.log_dir).read(model="lending")["id"].to_list() == ["draining", "in-flight"]
+
+
+class TestHostileCallers:
+    def test_a_slow_and_a_cut_request_do_not_disturb_others(self, shared, good):
+        body = json.dumps({"records": [good]}).encode()
+        slow, rest = send_part(shared.port, body)
+        cut, _ = send_part(shared.port, body)
+        cut.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        cut.close()
+        answer = httpx.post(
+            f"{shared.url}/predict", content=body, headers={"content-type": "application/json"}
+        )
+        assert answer.is_success
+        shared.wait_for_line(path="/predict", status=499)
+        slow.sendall(rest)
+        assert read_answer(slow)[0] == 200
+        assert not [line for line in shared.lines() if line["level"] == "error"]
+
+    def test_a_body_without_a_length_is_refused_while_it_is_sent(self, shared):
+        with socket.create_connection(("127.0.0.1", shared.port), timeout=60) as connection:
+            connection.sendall(head("Transfer-Encoding: chunked"))
+            with contextlib.suppress(OSError):
+                for _ in range(102):
+                    connection.sendall(b"400\r\n" + b" " * 1024 + b"\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 413"
+
+    def test_a_long_body_is_refused_before_it_is_sent(self, shared):
+        with socket.create_connection(("127.0.0.1", shared.port), timeout=60) as connection:
+            connection.sendall(head("Content-Length: 999999999999"))
+            assert connection.recv(12) == b"HTTP/1.1 413"
+
+    def test_what_is_not_http_is_refused(self, shared):
+        with socket.create_connection(("127.0.0.1", shared.port), timeout=60) as connection:
+            connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 400"
+        assert httpx.get(f"{shared.url}/health/live").is_success
+
+
+def start_in_vain(bundle, folder, *options):
+    command = [sys.executable, "-m", "mlops.serving", str(bundle), "--log-dir", str(folder / "log"), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+class TestRefusesToStart:
+    def test_no_bundle(self, tmp_path):
+        code, message = start_in_vain(tmp_path / "nothing", tmp_path, "--port", "0")
+        assert code == 3
+        assert message.startswith("error: ")
+        assert "is not a bundle" in message
+        assert "next:" in message
+
+    @pytest.mark.parametrize(
+        ("file", "text", "found"),
+        [
+            ("decision.json", ('"verdict":"pass"', '"verdict":"fail"'), "was changed"),
+            ("model/MLmodel", ("mlflow_version", "mlflow_versioN"), "not the ones"),
+        ],
+    )
+    def test_a_bundle_that_was_changed(self, tmp_path, bundle, file, text, found):
+        shutil.copytree(bundle.path, tmp_path / "bundle")
+        changed = tmp_path / "bundle" / file
+        changed.write_text(changed.read_text().replace(*text))
+        code, message = start_in_vain(tmp_path / "bundle", tmp_path, "--port", "0")
+        assert code == 3
+        assert found in message
+
+    def test_a_port_that_is_taken(self, tmp_path, bundle):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = str(other.getsockname()[1])
+            code, message = start_in_vain(bundle.path, tmp_path, "--port", port)
+        assert code == 4
+        assert f"cannot listen on 127.0.0.1:{port}" in message
+
+    @pytest.mark.parametrize(
+        ("options", "code"),
+        [
+            (("--host", "203.0.113.7", "--port", "0"), 4),
+            (("--host", "no such host", "--port", "0"), 4),
+            (("--port", "70000"), 3),
+            (("--max-body-kb", "0"), 3),
+            (("--max-records", "0"), 3),
+            (("--drain-s", "nan"), 3),
+            (("--port", "many"), 3),
+            (("--prot", "80"), 3),
+        ],
+    )
+    def test_options_that_cannot_be(self, tmp_path, bundle, options, code):
+        found, message = start_in_vain(bundle.path, tmp_path, *options)
+        assert found == code
+        assert "error:" in message
+
+
+def test_the_help_is_quick_to_import():
+    code = "import sys, mlops.serving.command; sys.exit(bool({'fastapi', 'mlflow', 'polars'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=os.environ).returncode == 0

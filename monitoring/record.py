@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,10 +71,14 @@ def _adapter() -> "TypeAdapter[WatchPass]":
 
 
 def watch_pass_to_json(seen: WatchPass) -> dict[str, Any]:
-    """A pass as plain JSON values."""
-    content: dict[str, Any] = _adapter().dump_python(seen, mode="json")
+    """A pass as plain JSON values.
+
+    Raises ValueError for a number that JSON can't hold (NaN), which pydantic alone would write as null.
+    """
     head = {"schema_version": _SCHEMA_VERSION, "kind": "watch", "verdict": seen.verdict.value}
-    return head | content
+    text = json.dumps(head | asdict(seen), default=datetime.isoformat, allow_nan=False)
+    content: dict[str, Any] = json.loads(text)
+    return content
 
 
 def watch_pass_from_json(content: Any) -> WatchPass:

@@ -57,14 +57,14 @@ def _send(alert: Alert, to: str, timeout_s: float) -> str | None:
 
 
 def _service(to: str, timeout_s: float) -> Any:
+    log = logging.getLogger("apprise")
+    log.propagate = False
+    log.addHandler(_SILENT)
     with warnings.catch_warnings():
         # Apprise 2.2 looks for a module that Python 3.13 dropped while it loads its plug-ins.
         warnings.filterwarnings("ignore", "'imghdr' is deprecated", DeprecationWarning)
         from apprise import Apprise, AppriseAsset
 
-        log = logging.getLogger("apprise")
-        log.propagate = False
-        log.addHandler(_SILENT)
         asset = AppriseAsset(app_id="Weighbridge", app_desc="Weighbridge", async_mode=False)
         service = Apprise.instantiate(to, asset=asset)
     if service is not None:

@@ -69,11 +69,12 @@ def compare_numbers(reference: FloatArray, current: FloatArray, *, error: float)
     old, new = (np.where(np.isnan(x), -np.inf, np.clip(x, edge.min, edge.max)) for x in (reference, current))
     old.sort()
     new.sort()
-    points = np.concatenate([old, new])
+    points = np.unique(np.concatenate([old, new]))
     old_shares = np.searchsorted(old, points, side="right") / old.size
     new_shares = np.searchsorted(new, points, side="right") / new.size
     gaps = np.abs(new_shares - old_shares)
-    top = int(np.argmax(gaps))
+    # Rounded, so that of equal gaps the first is named and not the one with the luckiest last digit.
+    top = int(np.argmax(np.round(gaps, 12)))
     value = float(gaps[top])
     return Distance(
         value=value,

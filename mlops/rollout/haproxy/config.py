@@ -8,6 +8,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 from evaluation.errors import EnvironmentProblem
@@ -84,9 +85,11 @@ def render(*, host: str, port: int, socket: Path, lanes: Sequence[Placed], hard_
 
 
 def _fault(status: int, text: str) -> str:
-    body = json.dumps({"error": {"code": status, "message": text}}, separators=(",", ":"))
+    # RFC 9457, the form in which the server tells what is wrong.
+    title = HTTPStatus(status).phrase
+    body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": text})
     retry = " hdr Retry-After 1" if status == 503 else ""
-    return f"    http-error status {status} content-type application/json{retry} string '{body}'"
+    return f"    http-error status {status} content-type application/problem+json{retry} string '{body}'"
 
 
 def _server(slot: int, placed: Placed | None) -> str:

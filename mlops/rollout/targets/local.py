@@ -78,7 +78,7 @@ class LocalTarget:
         found = []
         for handle, mark in process.marked(_MARK):
             content = json.loads(mark)
-            if content.pop("log_dir") == str(log_dir):
+            if content.pop("log_dir") == str(log_dir) and content["target"] == self.name:
                 found.append(replace(Lane(**content), handle=handle))
         return tuple(found)
 

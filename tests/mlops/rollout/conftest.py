@@ -67,8 +67,8 @@ class House:
         assert status == 200, content
         return content["version"]
 
-    def client(self, deployment: Deployment) -> "Client":
-        return Client(deployment)
+    def client(self, deployment: Deployment, body: str = "{}") -> "Client":
+        return Client(deployment, body)
 
     def routers(self) -> list[str]:
         return [handle for handle, mark in process.marked("WEIGHBRIDGE_ROUTER") if mark == str(self.serving)]
@@ -92,7 +92,7 @@ class Client:
     answers came, and `failures` every one that was not a 200.
     """
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, body: str) -> None:
         self._command = (
             sys.executable,
             "-S",
@@ -100,6 +100,7 @@ class Client:
             str(CLIENT),
             deployment.router.host,
             str(deployment.router.port),
+            body,
         )
 
     def __enter__(self) -> "Client":

@@ -1,4 +1,4 @@
-"""`python polling_client.py HOST PORT` asks a router until stdin ends, then prints what it saw.
+"""`python polling_client.py HOST PORT BODY` posts to a router until stdin ends, then prints what it saw.
 
 Requests go over a connection that is kept and over a fresh one in turn. A process of its own, so that a test
 may fork meanwhile and does not share an interpreter with it.
@@ -11,9 +11,9 @@ from http.client import HTTPConnection, HTTPException
 
 
 class Poller(threading.Thread):
-    def __init__(self, host, port):
+    def __init__(self, host, port, body):
         super().__init__()
-        self.host, self.port = host, port
+        self.host, self.port, self.body = host, port, body.encode()
         self.done = threading.Event()
         self.versions = []
         self.failures = []
@@ -29,7 +29,9 @@ class Poller(threading.Thread):
 
     def ask(self, connection):
         try:
-            connection.request("POST", "/predict", body=b"{}")
+            connection.request(
+                "POST", "/predict", body=self.body, headers={"Content-Type": "application/json"}
+            )
             answer = connection.getresponse()
             body = answer.read()
             if answer.status == 200:
@@ -42,7 +44,7 @@ class Poller(threading.Thread):
 
 
 def main():
-    pollers = [Poller(sys.argv[1], int(sys.argv[2])) for _ in range(2)]
+    pollers = [Poller(sys.argv[1], int(sys.argv[2]), sys.argv[3]) for _ in range(2)]
     for poller in pollers:
         poller.start()
     sys.stdout.write("polling\n")

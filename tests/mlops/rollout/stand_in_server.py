@@ -1,7 +1,7 @@
 """A server with the face of `mlops.serving` and no model: `python stand_in_server.py BUNDLE --port N ...`.
 
 The bundle's `stand_in.json` says what it does: {"version": "3", "ready": true, "slow_s": 0.0,
-"stubborn": false, "fails": "what it says before it ends"}.
+"stubborn": false, "closes_after_s": 5.0, "fails": "what it says before it ends"}; `ready` may change meanwhile.
 """
 
 import json
@@ -19,11 +19,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def __init__(self, behaviour, *args):
         self.behaviour = behaviour
+        self.timeout = behaviour.get("closes_after_s")
         super().__init__(*args)
 
     def do_GET(self):
         if self.path == "/health/ready":
-            self.answer(200 if self.behaviour.get("ready", True) else 503, {})
+            self.answer(200 if read_behaviour().get("ready", True) else 503, {})
         elif self.path == "/model":
             self.answer(200, {"version": self.behaviour["version"]})
         elif self.path == "/headers":
@@ -54,8 +55,12 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
 
+def read_behaviour():
+    return json.loads((Path(sys.argv[1]) / "stand_in.json").read_text())
+
+
 def main():
-    behaviour = json.loads((Path(sys.argv[1]) / "stand_in.json").read_text())
+    behaviour = read_behaviour()
     flags = dict(zip(sys.argv[2::2], sys.argv[3::2], strict=True))
     assert set(flags) == {"--host", "--port", "--log-dir", "--max-body-kb", "--max-records"}, flags
     if "fails" in behaviour:

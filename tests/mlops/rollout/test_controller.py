@@ -13,7 +13,7 @@ from mlops.config import RolloutConfig, ServeConfig
 from mlops.rollout import process
 from mlops.rollout.controller import Rollout
 from mlops.rollout.haproxy import HAProxy
-from mlops.rollout.state import Deployment, Placed, Role, StateFile
+from mlops.rollout.state import Deployment, Role, StateFile
 
 
 def kill(handle: str) -> None:
@@ -351,17 +351,16 @@ def test_a_lost_record_is_made_anew(house):
 
 
 def test_a_lane_of_another_target_gives_way(house):
-    """As after `rollout.target` was changed: the last champion runs on a target that is not configured any more."""
+    """As after `rollout.target` was changed: the champion runs on a target that is not configured any more."""
+    house.rollout().deploy(house.bundle("1"), **house.names("1"))
     elsewhere = house.target()
     elsewhere.name = "elsewhere"
-    first = Rollout(house.home, ServeConfig(port=0), RolloutConfig(), elsewhere)
-    before = first.deploy(house.bundle("1"), **house.names("1"))
-    assert before.champion.lane.target == "elsewhere"
-    recorded = replace(before.champion.lane, target="local")
-    StateFile(house.serving).write(
-        replace(before, lanes=(Placed(recorded, Role.CHAMPION, before.champion.slot, 100),))
-    )
-    after = first.deploy(house.bundle("2"), **house.names("2"))
-    assert [placed.lane.target for placed in after.lanes] == ["elsewhere", "local"]
-    third = first.deploy(house.bundle("3"), **house.names("3"))
-    assert house.running().keys() == handles(third)
+    rollout = Rollout(house.home, ServeConfig(port=0), RolloutConfig(), elsewhere)
+    second = rollout.deploy(house.bundle("2"), **house.names("2"))
+    assert [placed.lane.target for placed in second.lanes] == ["elsewhere", "local"]
+    assert house.running().keys() == {second.previous.lane.handle}
+    rollout.deploy(house.bundle("3"), **house.names("3"))
+    assert house.running() == {}
+    assert [lane.version for lane in elsewhere.running(house.home / "log")] == ["2", "3"]
+    rollout.stop()
+    assert elsewhere.running(house.home / "log") == ()

@@ -59,7 +59,8 @@ def test_the_configuration_is_valid_without_a_warning(tmp_path, host):
 
 def test_without_a_lane_it_says_so_as_json(haproxy, house):
     router = haproxy.start("127.0.0.1", 0, ())
-    assert house.ask(router.url, "/predict") == (503, {"error": {"code": 503, "message": "no lane is up"}})
+    status, problem = house.ask(router.url, "/predict")
+    assert (status, problem["status"], problem["detail"]) == (503, 503, "no lane is up")
 
 
 def test_the_control_socket_is_for_its_owner_only(haproxy):
@@ -73,6 +74,13 @@ def test_the_client_is_named_to_the_lane_and_the_server_not_to_the_client(haprox
     with urllib.request.urlopen(f"{router.url}/headers", timeout=10) as answer:
         assert b'"x-forwarded-for": "127.0.0.1"' in answer.read()
         assert answer.headers["Server"] is None
+
+
+def test_each_request_has_a_connection_of_its_own_to_the_lane(haproxy, placed):
+    """Over a kept one, 8 of 380 requests were lost to a lane that closed it just then."""
+    router = haproxy.start("127.0.0.1", 0, [placed("1", slot=1, weight=100)])
+    with urllib.request.urlopen(f"{router.url}/headers", timeout=10) as answer:
+        assert b'"connection": "close"' in answer.read().lower()
 
 
 def test_slots_are_set_and_read_back(haproxy, house, placed):
@@ -116,6 +124,20 @@ def test_a_lane_in_a_slot_whose_last_one_died_gets_requests_at_once(haproxy, hou
     assert stat.S_IMODE(haproxy.log.stat().st_mode) == 0o600
     haproxy.apply(router, [placed("2", slot=1, weight=100)])
     assert house.ask(router.url) == (200, {"version": "2"})
+
+
+def test_a_lane_that_was_down_while_it_drained_gets_requests_at_once(haproxy, house, placed):
+    drained = placed("1", slot=1, weight=0)
+    behaviour = Path(drained.lane.artefact) / "stand_in.json"
+    ready = behaviour.read_text()
+    router = haproxy.start("127.0.0.1", 0, ())
+    haproxy.apply(router, [drained])
+    behaviour.write_text('{"version": "1", "ready": false}')
+    while haproxy.read(router)[1].up:
+        pass
+    behaviour.write_text(ready)
+    haproxy.apply(router, [replace(drained, weight=100)])
+    assert house.ask(router.url) == (200, {"version": "1"})
 
 
 def test_a_command_that_is_not_obeyed_is_an_error(haproxy, placed, monkeypatch):

@@ -105,7 +105,14 @@ class Quantile:
     q: float
 
 
-Design = Proportion | GroupRates | Quantile
+@dataclass(frozen=True)
+class Distance:
+    """A sum of absolute gaps, (b, gaps) by `gaps`: biased upwards, the more the fewer the rows."""
+
+    gaps: Weighted
+
+
+Design = Proportion | GroupRates | Quantile | Distance
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from evaluation.metrics.base import (
+    Distance,
     Metric,
     Need,
     Point,
@@ -144,11 +145,16 @@ def _bin(score: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.minimum((score * _BINS).astype(np.int64), _BINS - 1)
 
 
-def _calibration_weighted(sample: Sample, weights: Weights) -> FloatArray:
+def _gaps(sample: Sample, weights: Weights) -> FloatArray:
+    """Signed gap of every bin, weighted by its share of the rows, (b, bins)."""
     score = scores(sample)
     in_bin = _bin(score)[:, None] == np.arange(_BINS)
     gaps = weights @ np.where(in_bin, (score - sample.target)[:, None], 0.0)
-    return divide(np.abs(gaps).sum(axis=1), totals(weights))
+    return gaps / np.where(totals(weights) > 0, totals(weights), math.nan)[:, None]
+
+
+def _calibration_weighted(sample: Sample, weights: Weights) -> FloatArray:
+    return np.asarray(np.abs(_gaps(sample, weights)).sum(axis=1))
 
 
 def _metric(point: Point, weighted: Weighted, direction: Direction, *needs: Need) -> Metric:
@@ -168,5 +174,8 @@ METRICS = (
     _metric(average_precision, _average_precision_weighted, Direction.HIGHER_IS_BETTER, Need.TWO_CLASSES),
     replace(_metric(log_loss, _log_loss_weighted, Direction.LOWER_IS_BETTER), range=(0.0, math.inf)),
     _metric(brier, _brier_weighted, Direction.LOWER_IS_BETTER),
-    _metric(expected_calibration_error, _calibration_weighted, Direction.LOWER_IS_BETTER),
+    replace(
+        _metric(expected_calibration_error, _calibration_weighted, Direction.LOWER_IS_BETTER),
+        design=Distance(_gaps),
+    ),
 )

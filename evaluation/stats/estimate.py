@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from evaluation.config import GateConfig
 from evaluation.metrics.base import (
+    Distance,
     GroupRates,
     Metric,
     Need,
@@ -16,11 +18,11 @@ from evaluation.metrics.base import (
     Sample,
     across_groups,
     group_rates,
-    membership,
 )
 from evaluation.stats.bootstrap import Draws, Plan, Progress, Statistic, complaint, draw, statistic
-from evaluation.stats.guards import differing_rows, too_alike, too_few
-from evaluation.stats.intervals import Limits, order_statistics, percentile, simultaneous, wilson
+from evaluation.stats.evidence import evidence
+from evaluation.stats.guards import too_alike, too_few
+from evaluation.stats.intervals import Limits, distance, order_statistics, percentile, simultaneous, wilson
 from evaluation.types import Estimate, FloatArray
 
 # Neighbouring requests share their fate (caches, pauses); a run of ten is drawn as one.
@@ -118,20 +120,36 @@ def _statistics(question: Question) -> dict[_Key, Statistic]:
     if isinstance(design, Quantile) or (isinstance(design, Proportion) and question.champion is None):
         return {}
     samples = [sample for sample in (question.challenger, question.champion) if sample is not None]
-    if isinstance(design, GroupRates):
-        return {(metric.name, sample): _rates(design, sample) for sample in samples}
-    return {(metric.name, sample): statistic(metric, sample) for sample in samples}
+    return {(metric.name, sample): _drawn(metric, sample) for sample in samples}
 
 
-def _rates(design: GroupRates, sample: Sample) -> Statistic:
-    return lambda weights: group_rates(design, sample, weights)
+def _drawn(metric: Metric, sample: Sample) -> Statistic:
+    """What is drawn for a metric: its parts, from which the value follows, or the value itself."""
+    match metric.design:
+        case GroupRates() as design:
+            return partial(group_rates, design, sample)
+        case Distance() as design:
+            return partial(design.gaps, sample)
+        case _:
+            return statistic(metric, sample)
+
+
+def _values(metric: Metric, drawn: FloatArray) -> FloatArray:
+    """The metric's value in every draw, (b,)."""
+    match metric.design:
+        case GroupRates() as design:
+            return across_groups(design.across, drawn)
+        case Distance():
+            return np.asarray(np.abs(drawn).sum(axis=1))
+        case _:
+            return drawn
 
 
 def _answer(
     question: Question, point: tuple[float, ...] | str, draws: Draws[_Key], settings: Settings
 ) -> Answer:
     n = question.challenger.n
-    detail = _detail(question)
+    detail = evidence(question.metric, question.challenger, question.champion)
     if isinstance(point, str):
         return Answer(Estimate.missing(point, n=n, confidence=settings.confidence), detail=detail)
     value = point[0] if len(point) == 1 else point[0] - point[1]
@@ -150,28 +168,35 @@ def _guard(question: Question, min_rows: int) -> str | None:
 
 
 def _limits(question: Question, value: float, draws: Draws[_Key], settings: Settings) -> Limits:
-    metric, design, sample = question.metric, question.metric.design, question.challenger
+    """The interval that fits the metric: in closed form where there is one, else from the draws."""
+    metric, design = question.metric, question.metric.design
+    sample, champion = question.challenger, question.champion
     if isinstance(design, Quantile):
         return _latency_limits(question, design, value, settings)
-    if isinstance(design, Proportion) and question.champion is None:
+    if isinstance(design, Proportion) and champion is None:
         hits, base = design.counts(sample)
         return wilson(int(hits.sum()), int(base.sum()), settings.confidence)
-    for model in (sample, question.champion):
+    for model in (sample, champion):
         if model is not None and (problem := draws.problems.get((metric.name, model))):
             return Limits(None, None, "bootstrap", f"{metric.name} under resampling: {problem}")
     mine = draws.values[metric.name, sample]
-    if question.champion is not None:
-        theirs = draws.values[metric.name, question.champion]
-        return percentile(_values(metric, mine) - _values(metric, theirs), value, settings.confidence)
-    if isinstance(design, GroupRates):
-        rates = group_rates(design, sample, np.ones((1, sample.n), dtype=np.float32))[0]
-        return simultaneous(rates, mine, design.across, settings.confidence)
-    return percentile(mine, value, settings.confidence)
+    if champion is None:
+        return _single(question, value, mine, settings)
+    theirs = draws.values[metric.name, champion]
+    return percentile(_values(metric, mine) - _values(metric, theirs), value, settings.confidence)
 
 
-def _values(metric: Metric, drawn: FloatArray) -> FloatArray:
-    design = metric.design
-    return across_groups(design.across, drawn) if isinstance(design, GroupRates) else drawn
+def _single(question: Question, value: float, drawn: FloatArray, settings: Settings) -> Limits:
+    """Limits of one model's metric from its draws."""
+    sample, ones = question.challenger, np.ones((1, question.challenger.n), dtype=np.float32)
+    match question.metric.design:
+        case GroupRates() as design:
+            rates = group_rates(design, sample, ones)[0]
+            return simultaneous(rates, drawn, design.across, settings.confidence)
+        case Distance() as design:
+            return distance(design.gaps(sample, ones)[0], drawn, settings.confidence)
+        case _:
+            return percentile(drawn, value, settings.confidence)
 
 
 def _latency_limits(question: Question, design: Quantile, value: float, settings: Settings) -> Limits:
@@ -191,36 +216,3 @@ def _latency_limits(question: Question, design: Quantile, value: float, settings
 
 def _times(sample: Sample) -> FloatArray:
     return np.empty(0) if sample.latency_ms is None else sample.latency_ms
-
-
-def _detail(question: Question) -> dict[str, Any]:
-    """What a reader wants to see behind the number; plain JSON values."""
-    metric, design, sample = question.metric, question.metric.design, question.challenger
-    if sample.n == 0 or Need.LATENCY in metric.needs:
-        return {}
-    detail: dict[str, Any] = {}
-    if isinstance(design, Proportion):
-        detail["counted_rows"] = int(design.counts(sample)[1].sum())
-    if isinstance(design, GroupRates) and sample.groups is not None:
-        detail["groups"] = _by_group(design, sample)
-        if question.champion is not None:
-            detail["champion_groups"] = _by_group(design, question.champion)
-    if question.champion is not None:
-        detail["differing_rows"] = int(differing_rows(metric, sample, question.champion).sum())
-    return detail
-
-
-def _by_group(design: GroupRates, sample: Sample) -> list[dict[str, Any]]:
-    rates = group_rates(design, sample, np.ones((1, sample.n), dtype=np.float32))[0]
-    rows = membership(sample).sum(axis=0)
-    return [
-        {
-            "group": name,
-            "n": int(rows[group]),
-            "rates": {
-                rate.name: None if np.isnan(value) else float(value)
-                for rate, value in zip(design.rates, rates[:, group], strict=True)
-            },
-        }
-        for group, name in enumerate(sample.group_names)
-    ]

@@ -1,7 +1,7 @@
 """One-sided limits, low and high, each at the stated confidence (0.95: 5 % error on either side)."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -91,6 +91,23 @@ def percentile(draws: FloatArray, value: float, confidence: float) -> Limits:
     low, high = np.quantile(defined, [1 - confidence, confidence])
     low, high = min(float(low), value), max(float(high), value)
     return Limits(low, high, method, _undefined(len(defined), len(draws)) or _no_width(low, high))
+
+
+def distance(gaps: FloatArray, draws: FloatArray, confidence: float) -> Limits:
+    """Limits of a sum of absolute gaps, (gaps,), from its draws (b, gaps).
+
+    Resampling adds to such a sum the bias that it already has, so that plain percentiles lie above the
+    truth. The high limit keeps them, on the safe side. The low one goes by the triangle inequality: the sum
+    is off by no more than the sum of what its gaps are off by, and of that the draws tell the `confidence`
+    quantile.
+    """
+    value = float(np.abs(gaps).sum())
+    plain = percentile(np.abs(draws).sum(axis=1), value, confidence)
+    if plain.low is None or plain.high is None:
+        return plain
+    strays = np.abs(draws - gaps).sum(axis=1)
+    reach = float(np.quantile(strays[~np.isnan(strays)], confidence))
+    return replace(plain, low=max(0.0, value - reach), method="bootstrap of gaps")
 
 
 def simultaneous(rates: FloatArray, draws: FloatArray, across: Across, confidence: float) -> Limits:

@@ -135,7 +135,7 @@ def _with_verdict(page: str, seen: WatchPass, left_out: tuple[str, ...]) -> str:
     """Evidently's page with our verdict above it, so that nobody takes the one for the other."""
     failed = [finding.message for finding in seen.findings if finding.verdict is Verdict.FAIL]
     lines = [
-        f"{seen.model} version {seen.version}, {seen.window}. Verdict of this pass: {seen.verdict}.",
+        f"Weighbridge: {seen.model} version {seen.version}, {seen.window}. Verdict: {seen.verdict}.",
         *failed,
     ]
     lines.append(

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,9 +140,27 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def build(engine: DockerClient, options: BuildOptions, wheel: Path) -> Callable[..., Image]:
+def made(engine: DockerClient) -> Iterator[list[Image]]:
+    """Images of this session, removed after it; their layers stay in the build cache."""
+    images: list[Image] = []
+    yield images
+    listed = engine.ask("image", "ls", "--no-trunc", "--format", "{{.ID}}").split()
+    for reference in {image.reference for image in images}.intersection(listed):
+        engine.ask("image", "rm", "--force", reference)
+
+
+@pytest.fixture(scope="session")
+def build(made: list[Image], options: BuildOptions, wheel: Path) -> Callable[..., Image]:
     """`build_image` on the local base."""
-    return partial(build_image, options=options, wheel=wheel)
+
+    def and_remember(bundle: Bundle, **arguments: Any) -> Image:
+        image = build_image(bundle, options=options, wheel=wheel, **{**arguments, "push": False})
+        made.append(image)
+        return (
+            build_image(bundle, options=options, wheel=wheel, **arguments) if arguments.get("push") else image
+        )
+
+    return and_remember
 
 
 @pytest.fixture(scope="session")

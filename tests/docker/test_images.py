@@ -166,9 +166,10 @@ def test_a_tag_that_docker_does_not_take(bundle: Bundle) -> None:
 
 
 def test_the_training_image_knows_the_commands_and_git(
-    engine: DockerClient, options: BuildOptions, wheel: Path, tmp_path: Path
+    engine: DockerClient, options: BuildOptions, wheel: Path, made: list[Image], tmp_path: Path
 ) -> None:
-    made = build_train_image(tag="weighbridge-test/train:cpu", options=options, wheel=wheel)
+    image = build_train_image(tag="weighbridge-test/train:cpu", options=options, wheel=wheel)
+    made.append(image)
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     tmp_path.chmod(0o755)
     confined = (
@@ -181,6 +182,6 @@ def test_the_training_image_knows_the_commands_and_git(
         "--volume",
         f"{tmp_path}:/project",
     )
-    assert "validate" in engine.ask("run", *confined, made.reference, "--help")
-    status = ("--entrypoint", "git", made.reference, "-C", "/project", "status", "--porcelain")
+    assert "validate" in engine.ask("run", *confined, image.reference, "--help")
+    status = ("--entrypoint", "git", image.reference, "-C", "/project", "status", "--porcelain")
     assert engine.ask("run", *confined, *status) == ""

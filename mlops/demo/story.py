@@ -75,7 +75,7 @@ def watched_flights(project: Project, screen: "Console", receiver: Receiver) -> 
     _expect(verdict is Verdict.PASS, f"the flight model was decided '{verdict}'")
     look = open_watch(project)
     for month, rows in traffic.months(project):
-        served = traffic.serve_month(project, rows)
+        served = traffic.serve_rows(project, rows)
         seen = look()
         drifted = [item for item in seen.findings if item.check == "drift" and item.verdict is Verdict.FAIL]
         quality = next((item.message for item in seen.findings if item.check == "performance"), "")

@@ -34,8 +34,8 @@ def months(project: Project) -> Iterator[tuple[int, pl.DataFrame]]:
         yield int(path.stem), read_table(path)
 
 
-def serve_month(project: Project, rows: pl.DataFrame) -> int:
-    """Send a month's newest rows for prediction, then their labels; returns how many were answered."""
+def serve_rows(project: Project, rows: pl.DataFrame) -> int:
+    """Send the newest rows for prediction, as many as a window holds, then their labels; returns how many it were."""
     target, features = project.policy.data.target, project.dataset.features
     window = rows.tail(project.policy.monitor.window_records)
     address, answered, ids = url(project), 0, [""]

@@ -14,6 +14,7 @@ import yaml
 from evaluation.errors import EnvironmentProblem, UserError
 from evaluation.types import Outputs, Task
 from mlops.mlflow_store import quiet_mlflow
+from mlops.modules import forgotten
 
 _SWITCH = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 
@@ -97,7 +98,7 @@ def load_model(model_dir: Path, *, task: Task, threshold: float) -> LoadedModel:
     mlflow = quiet_mlflow()
     require_no_pickle(model_dir)
     try:
-        with _skops_allowed():
+        with _skops_allowed(), forgotten(model_dir):
             pyfunc = mlflow.pyfunc.load_model(str(model_dir))
     except Exception as error:
         raise EnvironmentProblem(

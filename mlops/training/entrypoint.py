@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import UserError
+from mlops.modules import forgotten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,16 +27,9 @@ def entrypoint(name: str, project_dir: Path) -> Iterator[TrainFunction]:
     Raises UserError for a module that is missing or raises, and for a function that is missing (with the nearest name).
     """
     module_name, _, function_name = name.partition(":")
-    before = set(sys.modules)
-    sys.path.insert(0, str(project_dir))
-    importlib.invalidate_caches()
-    try:
+    with forgotten(project_dir):
+        sys.path.insert(0, str(project_dir))
         yield _function(_module(module_name, project_dir), function_name, name)
-    finally:
-        sys.path.remove(str(project_dir))
-        for new in set(sys.modules) - before:
-            if Path(getattr(sys.modules[new], "__file__", None) or "/").is_relative_to(project_dir):
-                del sys.modules[new]
 
 
 def call(  # noqa: PLR0913 - keyword-only, one a fact

@@ -109,3 +109,34 @@ def test_classes_come_in_the_order_of_the_probabilities() -> None:
     model = DummyClassifier().fit([[0], [0], [0]], np.array(["b", "a", "c"]))
     assert classes_of(model, Task.MULTICLASS) == ["a", "b", "c"]
     assert classes_of(model, Task.REGRESSION) == []
+
+
+def test_two_models_with_classes_of_one_name_do_not_mix(store: "Store", tmp_path: Path) -> None:
+    from mlops.training.entrypoint import entrypoint
+
+    source = (
+        "from sklearn.linear_model import LogisticRegression\n\n"
+        "class Mine(LogisticRegression):\n    def predict_proba(self, X):\n"
+        "        return super().predict_proba(X) * 0 + {share}\n"
+    )
+    features, target = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0]}), [0, 0, 1, 1]
+    folders = {}
+    for share in (0.25, 0.75):
+        project = tmp_path / f"project-{share}"
+        project.mkdir()
+        (project / "wb_mine.py").write_text(source.format(share=share))
+        store.mlflow.set_experiment("small")
+        with entrypoint("wb_mine:Mine", project) as make, store.mlflow.start_run():
+            logged = log_model(
+                make().fit(features, target),
+                features=features,
+                task=Task.BINARY,
+                requirements=[],
+                trusted_types=["wb_mine.Mine"],
+                project_dir=project,
+            )
+        place = str(tmp_path / f"model-{share}")
+        folders[share] = Path(store.mlflow.artifacts.download_artifacts(logged.uri, dst_path=place))
+    models = {share: load_model(folder, task=Task.BINARY, threshold=0.5) for share, folder in folders.items()}
+    for share, model in models.items():
+        assert model.predict(pl.from_pandas(features)).scores.tolist() == [share] * 4

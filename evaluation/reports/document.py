@@ -57,6 +57,22 @@ def decision_document(decision: Mapping[str, Any]) -> Document:
     return Document(f"{release['model']}: release {release['id']}", tuple(blocks))
 
 
+def decision_brief(decision: Mapping[str, Any]) -> Document:
+    """The same on one screen: verdict, checks, and what did not pass; the report has the rest."""
+    outcome = outcome_from_json(decision)
+    release = decision["release"]
+    blocks: list[Block] = [
+        Banner(outcome.verdict, _TITLES[outcome.verdict].format(model=release["model"]), summary(decision))
+    ]
+    if outcome.checks:
+        blocks.append(checks_table(outcome.checks))
+    if items := open_items(outcome.checks).items:
+        blocks += [Heading("What did not pass"), Items(items)]
+    if not outcome.checks:
+        blocks += _validation(decision)
+    return Document("", tuple(blocks))
+
+
 def validation_document(validation: Mapping[str, Any]) -> Document:
     """The page on the data of a release, from `{"verdict", "checks": [{"name", "verdict", "message", "detail"}]}`."""
     verdict = Verdict(validation["verdict"])

@@ -103,7 +103,7 @@ def _one(context: typer.Context, step: "Step", release_id: str | None) -> int:
 
 def conclude(chosen: "Release", verdict: Verdict, screen: "Console | None" = None) -> int:
     """Show the decision in a table, where its evidence is, and the exit code."""
-    from evaluation.reports.document import decision_document
+    from evaluation.reports.document import decision_brief
     from evaluation.reports.terminal import to_terminal
 
     from mlops.cli.context import console
@@ -112,7 +112,7 @@ def conclude(chosen: "Release", verdict: Verdict, screen: "Console | None" = Non
 
     record = DecisionRecord.read(chosen.folder / FILE_NAME)
     screen = screen or console()
-    screen.print(to_terminal(decision_document(record.content)))
+    screen.print(to_terminal(decision_brief(record.content)))
     screen.print(
         f"record  {chosen.folder / FILE_NAME}\nreport  {chosen.folder / 'report.html'}", soft_wrap=True
     )

@@ -5,6 +5,7 @@ Everything that the server does by default is on: validation, request log, metri
 
 import importlib.util
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -200,6 +201,10 @@ def _by_httpx(url: str, body: str, clients: int) -> float:
 
 def serve_bare(path: Path, port: int) -> None:
     """The limit: one route, one model call, nothing else."""
+    from mlops.calm import calm_threads
+
+    calm_threads()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     import uvicorn
     from fastapi import FastAPI
     from pydantic import BaseModel

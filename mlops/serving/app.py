@@ -111,6 +111,7 @@ def _about(bundle: Bundle, model: ServedModel, loaded_at: datetime) -> dict[str,
 def _refusal(metrics: Metrics) -> Any:
     async def answer(request: Request, error: RequestProblem) -> Response:
         metrics.failed(error.kind)
+        request.state.problem = error.kind
         response = problem(error.status, error.detail, request.state.request_id, fields=error.fields)
         if error.status == 503:
             response.headers["retry-after"] = "1"

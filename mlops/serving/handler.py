@@ -100,7 +100,7 @@ class Handler:
         request = validate(self._schemas.predict, parse(body))
         ids = _record_ids(request)
         rows = self._schemas.rows(request)
-        labels, scores = self._ask(rows)
+        labels, scores = self._ask(rows, request_id)
         latency_ms = (time.perf_counter() - started) * 1000
         predictions = [Prediction(*each) for each in zip(ids, labels, scores, strict=True)]
         self._log(rows, predictions, latency_ms)
@@ -123,20 +123,19 @@ class Handler:
     def warm_up(self, record: dict[str, Any]) -> None:
         """Ask the model once, unlogged, so that the first caller does not pay for what it does only once."""
         request = validate(self._schemas.predict, {"records": [record]})
-        self._ask(self._schemas.rows(request))
+        self._ask(self._schemas.rows(request), "warm-up")
 
-    def _ask(self, rows: Sequence[tuple[Any, ...]]) -> tuple[list[Scalar], list[float | None]]:
+    def _ask(
+        self, rows: Sequence[tuple[Any, ...]], request_id: str
+    ) -> tuple[list[Scalar], list[float | None]]:
         try:
             outputs = self._model.predict(self._schemas.frame(rows))
             return _plain(outputs, len(rows))
         except Exception as error:
             # The message may quote the caller's values; where it happened does not.
             where = "".join(traceback.format_tb(error.__traceback__)[-4:])
-            _LOG.exception(
-                "model failed",
-                exc_info=False,
-                extra={"facts": {"reason": type(error).__name__, "where": where}},
-            )
+            facts = {"reason": type(error).__name__, "where": where, "request_id": request_id}
+            _LOG.error("model failed", extra={"facts": facts})
             raise ModelFailed("the model could not answer") from error
 
     def _log(

@@ -2,7 +2,15 @@
 
 from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -17,6 +25,8 @@ class Metrics:
     """The metrics of one served version, all named `weighbridge_...` and labelled with model and version."""
 
     def __init__(self, bundle: Bundle, log_state: Callable[[], LogState]) -> None:
+        # When each counter was made is of no use here, and would be a third of the lines.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._lane = (bundle.model, bundle.version)
         lane = ("model", "version")

@@ -58,18 +58,16 @@ class Observe:
         # Paths that no route has would make a measurement each.
         route = getattr(scope.get("route"), "path", "other")
         self._metrics.request(route, status, seconds)
-        _ACCESS.info(
-            "request",
-            extra={
-                "facts": {
-                    "method": scope["method"],
-                    "path": quote(scope["path"], safe="/")[:_MAX_PATH],
-                    "status": status,
-                    "ms": round(seconds * 1000, 2),
-                    "request_id": name,
-                }
-            },
-        )
+        facts = {
+            "method": scope["method"],
+            "path": quote(scope["path"], safe="/")[:_MAX_PATH],
+            "status": status,
+            "ms": round(seconds * 1000, 2),
+            "request_id": name,
+        }
+        if kind := scope["state"].get("problem"):
+            facts["problem"] = kind
+        _ACCESS.info("request", extra={"facts": facts})
 
 
 class Contain:

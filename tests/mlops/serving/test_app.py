@@ -376,6 +376,13 @@ class TestOperation:
             "request_id": "r-1",
         }
 
+    def test_the_log_line_of_a_refused_request_says_why(self, client, caplog):
+        caplog.set_level(logging.INFO)
+        post(client, {"records": []})
+        assert [line.facts["problem"] for line in caplog.records if line.name == "weighbridge.access"] == [
+            "Invalid"
+        ]
+
 
 class TestDocumentation:
     def test_the_example_works_at_once(self, client):

@@ -275,6 +275,12 @@ class TestRefusesToStart:
         assert code == 4
         assert f"cannot listen on 127.0.0.1:{port}" in message
 
+    def test_a_log_that_cannot_be_written(self, tmp_path, bundle):
+        (tmp_path / "log").write_text("")
+        code, message = start_in_vain(bundle.path, tmp_path, "--port", "0")
+        assert code == 4
+        assert "the request log cannot be written" in message
+
     @pytest.mark.parametrize(
         ("options", "code"),
         [

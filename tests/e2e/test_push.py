@@ -6,6 +6,7 @@ embedded MLflow store, the router with its lanes, and a client that never stops 
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -25,7 +26,8 @@ ROOT = Path(__file__).parents[2]
 REF = "5b1d0a7e" * 5
 JOBS = ["Validate", "Train", "Gate", "Register", "Deploy"]
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+# One worker: the tests share the environment that the first run installs.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.xdist_group("push")]
 
 
 def load_forge():
@@ -84,54 +86,70 @@ class Client:
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory):
-    """A self-hosted runner's folder for everything that outlives a job; what serves from it is stopped at the end."""
+def folder(tmp_path_factory):
     for tool in ("node", "git"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
-    home = tmp_path_factory.mktemp("machine") / "weighbridge"
-    yield home
-    for command in home.glob("environments/*/bin/weighbridge"):
-        clone = home.parent / "clone"
-        subprocess.run(
-            [command, "--project", clone, "stop"],
-            env={"WEIGHBRIDGE_HOME": str(home)},
-            check=False,
-            timeout=60,
-        )
+    return tmp_path_factory.mktemp("push")
 
 
 @pytest.fixture(scope="module")
-def forge(machine):
+def forge(folder):
     made = forge_module.Forge(
-        machine.parent / "forge",
+        folder / "forge",
         act=Path(sys.prefix) / "bin" / "act",
         python=Path(sys.executable),
         labels=("my-machine",),
+        environments=folder / "environments",
     )
-    made.publish("acme/weighbridge", REF, forge_module.tracked_copy(machine.parent / "weighbridge-sources"))
+    (folder / "environments").mkdir()
+    made.publish("acme/weighbridge", REF, forge_module.tracked_copy(folder / "weighbridge-sources"))
     return made
 
 
-@pytest.fixture(scope="module")
-def clone(forge, machine):
-    """The user's repository: the lending example, and the workflow file that the guide tells to write."""
-    bare = forge.create("acme/lending")
-    folder = machine.parent / "clone"
-    forge_module.git("clone", "--quiet", bare, folder)
-    shutil.copytree(ROOT / "examples" / "lending", folder, dirs_exist_ok=True)
-    policy = folder / "weighbridge.yaml"
-    policy.write_text(policy.read_text() + "\nserve: {port: 0}\n")
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """The folder of a self-hosted runner that outlives the jobs."""
+    monkeypatch.setenv("WEIGHBRIDGE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def user(forge, folder, home, tmp_path):
+    """Make a user's repository: the lending example with the workflow file that the guide tells to write."""
+    made = []
+
+    def make(repository, *, policy, inputs="", secrets=None):
+        bare = forge.create(repository, secrets=secrets)
+        clone = tmp_path / "clone"
+        forge_module.git("clone", "--quiet", bare, clone)
+        shutil.copytree(ROOT / "examples" / "lending", clone, dirs_exist_ok=True)
+        with (clone / "weighbridge.yaml").open("a") as file:
+            file.write(f"\n{policy}\n")
+        workflow = clone / ".github" / "workflows" / "release.yml"
+        workflow.parent.mkdir(parents=True)
+        workflow.write_text(guide_caller(home).rstrip() + f"\n{inputs}")
+        made.append(clone)
+        return clone
+
+    yield make
+    for clone in made:
+        for command in (folder / "environments").glob("*/bin/weighbridge"):
+            environment = {**os.environ, "WEIGHBRIDGE_HOME": str(home)}
+            subprocess.run([command, "--project", clone, "stop"], env=environment, check=False, timeout=60)
+
+
+def guide_caller(home):
+    """The first workflow file of docs/github.md, for this forge and this machine."""
     guide = (ROOT / "docs" / "github.md").read_text()
-    caller = re.search(
+    found = re.search(
         r"^```yaml\n(# \.github/workflows/release\.yml\n.*?)^```", guide, re.MULTILINE | re.DOTALL
-    )[1]
-    for word, value in (("OWNER", "acme"), ("COMMIT", REF), ("/srv/weighbridge", str(machine))):
+    )
+    caller = found[1]
+    for word, value in (("OWNER", "acme"), ("COMMIT", REF), ("/srv/weighbridge", str(home))):
+        assert word in caller
         caller = caller.replace(word, value)
-    workflow = folder / ".github" / "workflows" / "release.yml"
-    workflow.parent.mkdir(parents=True)
-    workflow.write_text(caller)
-    return folder
+    return caller
 
 
 def change(clone: Path, before: str, after: str, message: str) -> str:
@@ -147,18 +165,22 @@ def results(run) -> dict[str, str]:
     return {name: job.result for name, job in run.jobs.items() if job.result}
 
 
-def test_pushes_move_the_champion_or_stop_at_the_gate(forge, clone, machine, monkeypatch):
-    monkeypatch.setenv("WEIGHBRIDGE_HOME", str(machine))
+def one_record(project: Project) -> dict:
+    """A request that the model takes."""
+    left_out = {project.policy.data.target, *project.policy.data.ignore}
+    return pl.read_parquet(project.folder / project.policy.data.evaluate).drop(left_out).row(0, named=True)
+
+
+def test_pushes_move_the_champion_or_stop_at_the_gate(forge, user, home):
+    clone = user("acme/lending", policy="serve: {port: 0}")
     first = forge_module.commit_all(clone, "Lending, the first model")
     run = forge.push(clone)
     assert results(run) == dict.fromkeys(JOBS, "success"), run.text()
     project = Project.open(clone)
     assert project.registry.by_alias(Alias.CHAMPION).version == "1"
     deployment = project.rollout().status()
-    columns = {project.policy.data.target, *project.policy.data.ignore}
-    record = pl.read_parquet(clone / "data" / "holdout.parquet").drop(columns).row(0, named=True)
 
-    with Client(deployment.router.url, record) as client:
+    with Client(deployment.router.url, one_record(project)) as client:
         client.wait_for("1")
 
         second = change(clone, "iterations: 120", "iterations: 130", "More trees")
@@ -167,7 +189,7 @@ def test_pushes_move_the_champion_or_stop_at_the_gate(forge, clone, machine, mon
         champion = project.registry.by_alias(Alias.CHAMPION)
         assert champion.version == "2"
         assert project.registry.by_alias(Alias.PREVIOUS).version == "1"
-        decision = json.loads((machine / "releases" / champion.release_id / "decision.json").read_text())
+        decision = json.loads((home / "releases" / champion.release_id / "decision.json").read_text())
         assert (decision["release"]["commit"], decision["release"]["dirty"]) == (second, False)
         assert decision["champion"]["version"] == "1"
         assert first != second
@@ -200,3 +222,45 @@ def test_pushes_move_the_champion_or_stop_at_the_gate(forge, clone, machine, mon
     assert client.failures == []
     assert set(client.versions) == {"1", "2"}
     assert client.answers > 100
+
+
+BASE = os.environ.get("WEIGHBRIDGE_TEST_BASE", "local/python:3.11-slim")
+REGISTRY = os.environ.get("WEIGHBRIDGE_TEST_REGISTRY", "127.0.0.1:5005")
+
+
+@pytest.fixture
+def engine():
+    """An engine with the local base image, and a registry on this machine; else the test says what is missing."""
+    question = ["version"] if "WEIGHBRIDGE_TEST_BASE" in os.environ else ["image", "inspect", BASE]
+    try:
+        done = subprocess.run(["docker", *question], check=False, capture_output=True, timeout=30)
+    except FileNotFoundError:
+        done = None
+    if done is None or done.returncode != 0:
+        pytest.skip(f"no Docker engine with the image {BASE}; run .ci/docker.sh as root")
+    try:
+        urllib.request.urlopen(f"http://{REGISTRY}/v2/", timeout=5).close()
+    except OSError:
+        pytest.skip(f"no registry on {REGISTRY}; run .ci/docker.sh as root")
+
+
+@pytest.mark.docker
+def test_a_pushed_model_is_served_from_its_image_by_digest(forge, user, home, engine):
+    clone = user(
+        "acme/lending-image",
+        policy="serve: {port: 0}\nrollout: {target: docker, ready_within_s: 180}",
+        inputs=f"      image: {REGISTRY}/acme/lending\n      devices: '[\"cpu\"]'\n    secrets: inherit\n",
+        secrets={"VARIABLES": f"WEIGHBRIDGE_BUILD_BASE={BASE}\\nWEIGHBRIDGE_RUNTIME_BASE={BASE}"},
+    )
+    forge_module.commit_all(clone, "Lending, as an image")
+    run = forge.push(clone)
+    assert results(run) == dict.fromkeys([*JOBS, "Image (cpu)"], "success"), run.text()
+    project = Project.open(clone)
+    deployment = project.rollout().status()
+    lane = next(placed.lane for placed in deployment.lanes if placed.role == "champion")
+    assert lane.target == "docker"
+    assert re.fullmatch(rf"{REGISTRY}/acme/lending@sha256:[0-9a-f]{{64}}", lane.artefact)
+    assert project.registry.by_alias(Alias.CHAMPION).version == lane.version == "1"
+    with Client(deployment.router.url, one_record(project)) as client:
+        client.wait_for("1")
+    assert client.failures == []

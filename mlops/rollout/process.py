@@ -70,7 +70,10 @@ def handle_of(pid: int) -> str:
 
 def find(handle: str) -> psutil.Process | None:
     """The process that a handle names, None when it ended (also when only its zombie is left)."""
-    pid = int(handle.partition(":")[0])
+    number = handle.partition(":")[0]
+    pid = int(number) if number.isdecimal() else 0
+    if pid == 0:  # to the system, 0 is every process of our group
+        return None
     with suppress(ChildProcessError):  # it is not a child of this process, so another one reaps it
         os.waitpid(pid, os.WNOHANG)
     try:

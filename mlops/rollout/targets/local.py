@@ -16,6 +16,7 @@ from mlops.rollout.targets.base import Lane
 SERVER = (sys.executable, "-P", "-m", "mlops.serving")
 _MARK = "WEIGHBRIDGE_LANE"
 _HOST = "127.0.0.1"
+_KEPT_LOGS = 20
 
 
 class LocalTarget:
@@ -38,6 +39,7 @@ class LocalTarget:
                 expected="a folder that `weighbridge deploy` made from a registered version",
                 next_step="weighbridge deploy",
             )
+        self._remove_oldest_logs(log_dir)
         started = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         log = self._logs / f"{model}-{version}-{started}-{port}.log"
         lane = Lane(model, version, release_id, self.name, _HOST, port, "", artefact, str(log))
@@ -46,6 +48,14 @@ class LocalTarget:
             (*self._command, *self._arguments(lane, log_dir)), mark={_MARK: mark}, log=log, folder=self._logs
         )
         return replace(lane, handle=handle)
+
+    def _remove_oldest_logs(self, log_dir: Path) -> None:
+        """Keep the newest, and those of lanes that run."""
+        in_use = {lane.log for lane in self.running(log_dir)}
+        found = sorted(self._logs.glob("*.log"), key=lambda log: log.stat().st_mtime)
+        for log in found[:-_KEPT_LOGS]:
+            if str(log) not in in_use:
+                log.unlink(missing_ok=True)
 
     def _arguments(self, lane: Lane, log_dir: Path) -> tuple[str, ...]:
         where = (

@@ -1,5 +1,6 @@
 """Lanes as processes: started, found, watched and stopped."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -84,6 +85,21 @@ def test_a_lane_that_never_said_anything_has_no_tail(house):
     lane = Lane("m", "1", "r", "local", "127.0.0.1", 1, "4194305:1", "b", "nowhere.log")
     assert house.target().log_tail(lane, lines=5) == ()
     assert not house.target().alive(lane)
+
+
+def test_the_oldest_logs_go_but_not_that_of_a_lane_that_runs(house):
+    first = start(house)
+    ready(house, first)
+    os.utime(first.log, (0, 0))
+    for number in range(30):
+        log = house.serving / "lanes" / f"lending-{number}-20260101-000000-20000.log"
+        log.touch()
+        os.utime(log, (number + 1, number + 1))
+    second = start(house, "2")
+    left = {str(log) for log in (house.serving / "lanes").glob("*.log")}
+    assert {first.log, second.log} <= left
+    assert len(left) == 22
+    assert str(house.serving / "lanes" / "lending-29-20260101-000000-20000.log") in left
 
 
 @pytest.mark.parametrize("name", ["local", "docker"])

@@ -102,9 +102,10 @@ def test_a_zombie_has_ended():
     until(lambda: process.find(handle) is None)
 
 
-def test_a_process_that_never_was_has_ended():
-    assert process.find("4194305:1") is None
-    process.stop("4194305:1", within_s=0)
+@pytest.mark.parametrize("handle", ["4194305:1", "", "0:1", "-1:1", "words"])
+def test_a_process_that_never_was_has_ended(handle):
+    assert process.find(handle) is None
+    process.stop(handle, within_s=0)
 
 
 def test_marked_finds_a_process_but_not_its_children(spawn, tmp_path):

@@ -18,6 +18,8 @@ from mlops.project import Project
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from monitoring.record import WatchPass
+
 _ALERT_WITHIN_S = 10.0
 
 
@@ -78,9 +80,8 @@ def watched_flights(project: Project, screen: "Console", receiver: Receiver) -> 
         served = traffic.serve_rows(project, rows)
         seen = look()
         drifted = [item for item in seen.findings if item.check == "drift" and item.verdict is Verdict.FAIL]
-        quality = next((item.message for item in seen.findings if item.check == "performance"), "")
-        names = ", ".join(item.subject for item in drifted[:4]) or "none"
-        screen.print(f"  month {month:>2}: {served:,} predictions, labels came; drift: {names}; {quality}")
+        names = ", ".join(item.subject.removeprefix("input.") for item in drifted) or "none"
+        screen.print(f"  month {month}: {served:,} predictions and labels; {_quality(seen)}; drift: {names}")
         if drifted:
             _show_alert(receiver, screen)
             return month
@@ -106,6 +107,16 @@ def where_to_look(lending: Project, flights: Project, screen: "Console") -> None
         ("serve again", f"weighbridge -p {_short(lending.folder)} deploy"),
     ):
         screen.print(f"  {what:<16} {_short(where) if isinstance(where, Path) else where}", soft_wrap=True)
+
+
+def _quality(seen: "WatchPass") -> str:
+    """The metrics on labelled records, with their limits."""
+    found = [
+        f"{item.subject} {item.estimate.value:.3f} ({item.estimate.low:.3f} to {item.estimate.high:.3f})"
+        for item in seen.findings
+        if item.check == "performance" and item.estimate.usable
+    ]
+    return ", ".join(found) or "no metric on labels yet"
 
 
 def _release(project: Project, screen: "Console") -> Verdict:

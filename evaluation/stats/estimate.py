@@ -149,12 +149,15 @@ def _answer(
     question: Question, point: tuple[float, ...] | str, draws: Draws[_Key], settings: Settings
 ) -> Answer:
     n = question.challenger.n
-    detail = evidence(question.metric, question.challenger, question.champion)
     if isinstance(point, str):
-        return Answer(Estimate.missing(point, n=n, confidence=settings.confidence), detail=detail)
+        return Answer(Estimate.missing(point, n=n, confidence=settings.confidence))
     value = point[0] if len(point) == 1 else point[0] - point[1]
-    limits = _limits(question, value, draws, settings)
-    problem = _guard(question, settings.min_rows) or limits.problem
+    try:
+        limits = _limits(question, value, draws, settings)
+        problem = _guard(question, settings.min_rows) or limits.problem
+        detail = evidence(question.metric, question.challenger, question.champion)
+    except Exception as error:  # noqa: BLE001 - a plug-in failed: a record, not a crash
+        return Answer(Estimate.missing(complaint(error), n=n, confidence=settings.confidence))
     estimate = Estimate(value, limits.low, limits.high, n, settings.confidence, limits.method, problem)
     return Answer(estimate, point[0], point[1] if len(point) == 2 else None, detail)
 

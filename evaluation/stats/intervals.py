@@ -145,8 +145,10 @@ def _log(rates: FloatArray) -> FloatArray:
 
 
 def _undefined(defined: int, drawn: int) -> str | None:
-    share = 1 - defined / drawn
-    return f"{share:.1%} of the resamples have no value" if share > MAX_UNDEFINED else None
+    missing = drawn - defined
+    return (
+        f"{missing / drawn:.1%} of the resamples have no value" if missing > MAX_UNDEFINED * drawn else None
+    )
 
 
 def _no_width(low: float, high: float) -> str | None:

@@ -1,0 +1,147 @@
+"""What every registered metric must do, found by discovery: a new one is tested by being listed."""
+
+import doctest
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from evaluation.errors import Undefined
+from evaluation.metrics import builtin
+from evaluation.metrics.base import Distance, GroupRates, Metric, Need, Proportion, Quantile, Sample
+from evaluation.types import Task
+
+METRICS = builtin.all_metrics()
+each_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+MakeSample = Callable[..., Sample]
+
+
+def ones(sample: Sample, b: int = 1) -> np.ndarray:
+    return np.ones((b, sample.n), dtype=np.float32)
+
+
+@each_metric
+def test_weighted_with_ones_is_the_point(metric: Metric, make_sample: MakeSample) -> None:
+    assert metric.weighted is not None
+    sample = make_sample(metric)
+    assert metric.weighted(sample, ones(sample, 2)) == pytest.approx([metric.point(sample)] * 2, abs=1e-9)
+
+
+@each_metric
+def test_the_order_of_rows_does_not_matter(metric: Metric, make_sample: MakeSample) -> None:
+    sample = make_sample(metric)
+    shuffled = sample.take(np.random.default_rng(3).permutation(sample.n))
+    assert metric.point(shuffled) == pytest.approx(metric.point(sample), abs=1e-12)
+
+
+@each_metric
+@pytest.mark.parametrize("seed", range(5))
+def test_values_keep_the_declared_range(metric: Metric, seed: int, make_sample: MakeSample) -> None:
+    low, high = metric.range
+    assert low <= metric.point(make_sample(metric, seed=seed)) <= high
+
+
+@each_metric
+@pytest.mark.parametrize("n", [4, 40, 300])
+def test_multiplicities_are_repeated_rows(metric: Metric, n: int, make_sample: MakeSample) -> None:
+    assert metric.weighted is not None
+    sample = make_sample(metric, n=n, seed=n)
+    random = np.random.default_rng(n)
+    counts = np.array([np.bincount(random.integers(0, n, n), minlength=n) for _ in range(25)])
+    found = metric.weighted(sample, counts.astype(np.float32))
+    for value, times in zip(found, counts, strict=True):
+        repeated = sample.take(np.repeat(np.arange(n), times))
+        try:
+            expected = metric.point(repeated)
+        except Undefined:
+            assert math.isnan(value)
+        else:
+            assert value == pytest.approx(expected, abs=1e-9)
+
+
+@each_metric
+def test_the_docstring_has_a_summary_and_an_example_that_runs(metric: Metric) -> None:
+    module = __import__(metric.point.__module__, fromlist=["metrics"])
+    tests = doctest.DocTestFinder(recurse=False).find(metric.point, metric.name, globs=vars(module))
+    assert sum(len(test.examples) for test in tests) >= 1
+    assert doctest.DocTestRunner(verbose=False).run(tests[0]).failed == 0
+    assert metric.summary.endswith(".")
+
+
+@each_metric
+def test_no_rows_is_undefined(metric: Metric, make_sample: MakeSample) -> None:
+    with pytest.raises(Undefined):
+        metric.point(make_sample(metric).take(np.array([], dtype=np.int64)))
+
+
+@each_metric
+def test_what_it_needs_is_missed(metric: Metric, make_sample: MakeSample) -> None:
+    sample = make_sample(metric)
+    without = {
+        Need.SCORES: replace(sample, score=None),
+        Need.GROUPS: replace(sample, groups=None, group_names=()),
+        Need.LATENCY: replace(sample, latency_ms=None),
+        Need.TWO_CLASSES: replace(
+            sample, target=np.zeros_like(sample.target), label=np.zeros_like(sample.label)
+        ),
+    }
+    for need in metric.needs - ({Need.TWO_CLASSES} if metric.name == "f1_macro" else set()):
+        with pytest.raises(Undefined):
+            metric.point(without[need])
+
+
+@each_metric
+def test_weighted_is_nan_where_nothing_is_drawn(metric: Metric, make_sample: MakeSample) -> None:
+    assert metric.weighted is not None
+    sample = make_sample(metric)
+    assert np.isnan(metric.weighted(sample, 0 * ones(sample))).all()
+
+
+@each_metric
+def test_the_design_agrees_with_the_value(metric: Metric, make_sample: MakeSample) -> None:
+    sample = make_sample(metric)
+    value = metric.point(sample)
+    match metric.design:
+        case Proportion(counts=counts):
+            hits, base = counts(sample)
+            assert not (hits & ~base).any()
+            assert hits.sum() / base.sum() == pytest.approx(value)
+        case Quantile(q=q):
+            assert np.mean(sample.latency_ms <= value) >= q
+            assert np.mean(sample.latency_ms < value) <= q
+        case Distance(gaps=gaps):
+            assert np.abs(gaps(sample, ones(sample))).sum() == pytest.approx(value)
+        case GroupRates(rates=rates):
+            assert rates
+
+
+def test_names_are_unique_and_found() -> None:
+    assert (
+        len(METRICS)
+        == len(builtin.METRICS)
+        == sum(
+            len(module.METRICS)
+            for module in (
+                builtin.classification,
+                builtin.scoring,
+                builtin.regression,
+                builtin.bias,
+                builtin.latency,
+            )
+        )
+    )
+    assert all(builtin.find_metric(metric.name) is metric for metric in METRICS)
+
+
+def test_every_task_has_an_overview_of_its_own_metrics() -> None:
+    assert set(builtin.OVERVIEW) == set(Task)
+    for task, names in builtin.OVERVIEW.items():
+        assert all(task in builtin.find_metric(name).tasks for name in names)
+
+
+def test_a_metric_without_docstring_is_summed_up_by_its_name() -> None:
+    bare = replace(METRICS[0], point=SimpleNamespace(__doc__=None))  # type: ignore[arg-type]
+    assert bare.summary == METRICS[0].name

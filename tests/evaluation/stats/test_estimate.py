@@ -1,0 +1,274 @@
+"""Guards, and which interval a metric gets: what must not look certain, does not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from evaluation.metrics.base import Metric, Sample
+from evaluation.metrics.builtin import METRICS, all_metrics
+from evaluation.stats.estimate import Question, Settings, estimate
+
+FAST = Settings(resamples=200)
+MakeSample = Callable[..., Sample]
+
+
+def binary(target: np.ndarray, label: np.ndarray, **more: object) -> Sample:
+    return Sample(target.astype(np.int64), label.astype(np.int64), **more)
+
+
+def ask(name: str, challenger: Sample, champion: Sample | None = None, settings: Settings = FAST):
+    [answer] = estimate([Question(METRICS[name], challenger, champion)], settings)
+    return answer.estimate
+
+
+@pytest.mark.parametrize("metric", all_metrics(), ids=lambda metric: metric.name)
+def test_every_metric_gets_an_interval_around_its_value(metric: Metric, make_sample: MakeSample) -> None:
+    n = 2000 if "p99" in metric.name else 900
+    [answer] = estimate([Question(metric, make_sample(metric, n=n))], FAST)
+    found = answer.estimate
+    assert found.usable, found.problem
+    assert found.low <= found.value <= found.high
+    assert found.low < found.high
+    assert (found.n, found.confidence) == (n, 0.95)
+    assert answer.challenger == found.value
+    assert answer.champion is None
+
+
+@pytest.mark.parametrize("metric", all_metrics(), ids=lambda metric: metric.name)
+def test_every_metric_is_compared(metric: Metric, make_sample: MakeSample) -> None:
+    n = 2000 if "p99" in metric.name else 900
+    challenger, champion = make_sample(metric, n=n, seed=1), make_sample(metric, n=n, seed=2)
+    champion = replace(champion, target=challenger.target, groups=challenger.groups)
+    [answer] = estimate([Question(metric, challenger, champion)], FAST)
+    found = answer.estimate
+    assert found.usable, found.problem
+    assert found.value == pytest.approx(metric.point(challenger) - metric.point(champion))
+    assert found.low <= found.value <= found.high
+    assert answer.challenger - answer.champion == pytest.approx(found.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("accuracy", "Wilson score"),
+        ("roc_auc", "percentile bootstrap"),
+        ("expected_calibration_error", "bootstrap of gaps"),
+        ("equalized_odds_difference", "simultaneous bootstrap over groups"),
+        ("latency_p95_ms", "order statistics"),
+    ],
+)
+def test_the_interval_fits_the_metric(name: str, method: str, make_sample: MakeSample) -> None:
+    assert ask(name, make_sample(METRICS[name], n=900)).method == method
+
+
+def test_a_comparison_by_hand() -> None:
+    """Accuracy with 30 rows won and 10 lost of 400: the normal limits of a paired difference."""
+    target = np.ones(400)
+    challenger, champion = np.ones(400), np.ones(400)
+    challenger[:10], champion[10:40] = 0, 0
+    found = ask("accuracy", binary(target, challenger), binary(target, champion), Settings(resamples=4000))
+    half = 1.645 * np.sqrt((40 - 20**2 / 400) / 400**2)
+    assert found.value == pytest.approx(0.05)
+    assert (found.low, found.high) == pytest.approx((0.05 - half, 0.05 + half), abs=0.003)
+
+
+RANDOM = np.random.default_rng(1)
+HALF = np.repeat([0, 1], 100)
+FEW = np.repeat([0, 1], [195, 5])
+SCORE = RANDOM.random(200)
+
+
+@pytest.mark.parametrize(
+    ("name", "sample", "problem"),
+    [
+        ("roc_auc", binary(HALF[::80], HALF[::80], score=SCORE[::80]), "3 rows, at least 50 are needed"),
+        ("accuracy", binary(HALF[::80], HALF[::80]), "3 rows, at least 50 are needed"),
+        ("roc_auc", binary(HALF[:0], HALF[:0], score=SCORE[:0]), "no rows"),
+        ("roc_auc", binary(HALF * 0, HALF, score=SCORE), "one class only"),
+        ("f1", binary(HALF * 0, HALF), "one class only"),
+        ("roc_auc", binary(FEW, HALF, score=SCORE), "5 rows of the rarest class, at least 10 are needed"),
+        ("recall", binary(FEW, HALF), "5 rows count, at least 10 are needed"),
+        ("recall", binary(HALF * 0, HALF), "no positive rows"),
+        ("precision", binary(HALF, HALF * 0), "no row was labelled positive"),
+        ("roc_auc", binary(HALF, HALF, score=np.full(200, 0.5)), "no width"),
+        ("roc_auc", binary(HALF, HALF), "the model gives no scores"),
+        ("balanced_accuracy", binary(HALF, HALF * 0), "no width"),
+        ("rmse", Sample(np.arange(200.0), np.arange(200.0)), "no width"),
+        ("r2", Sample(np.full(200, 3.0), np.arange(200.0)), "the target is constant"),
+        ("mape", Sample(np.append(0.0, np.arange(1, 200.0)), np.arange(200.0)), "1 rows have target 0"),
+        ("latency_p99_ms", Sample.of_latency(np.arange(400.0)), "at least 2,000 are needed"),
+        ("latency_p95_ms", Sample.of_latency(np.empty(0)), "latency was not measured"),
+    ],
+)
+def test_what_must_not_look_certain(name: str, sample: Sample, problem: str) -> None:
+    found = ask(name, sample)
+    assert not found.usable
+    assert problem in (found.problem or "")
+
+
+@pytest.mark.parametrize(
+    ("groups", "target", "problem"),
+    [
+        (
+            np.repeat([0, 1, 0], [95, 10, 95]),
+            HALF,
+            "too few rows in group sex=m (10): at least 50 are needed",
+        ),
+        (np.repeat([0, 1], [200, 0]), HALF, "no rows for the true positive rate of group sex=m"),
+        (HALF, HALF, "no rows for the true positive rate of group sex=f"),
+        (
+            np.tile([0, 1], 100),
+            np.tile([1, 0], 100) * (np.arange(200) < 12) + np.tile([0, 1], 100) * (np.arange(200) < 60),
+            "too few rows for the true positive rate in group sex=f (6)",
+        ),
+    ],
+)
+def test_small_groups_are_named(groups: np.ndarray, target: np.ndarray, problem: str) -> None:
+    sample = binary(target, RANDOM.integers(0, 2, 200), groups=groups, group_names=("sex=f", "sex=m"))
+    found = ask("equalized_odds_difference", sample)
+    assert not found.usable
+    assert problem in (found.problem or "")
+
+
+def test_one_group_can_not_be_compared() -> None:
+    sample = binary(HALF, HALF, groups=HALF * 0, group_names=("sex=f",))
+    assert "1 group only: sex=f" in (ask("demographic_parity_difference", sample).problem or "")
+
+
+def test_identical_answers_are_no_pass_and_say_so() -> None:
+    sample = binary(HALF, RANDOM.integers(0, 2, 200), score=SCORE)
+    again = replace(sample, label=sample.label.copy(), score=SCORE.copy())
+    for name in ("accuracy", "roc_auc", "f1"):
+        found = ask(name, sample, again)
+        assert not found.usable
+        assert "identical answers on all 200 rows, as the same model released again would" in found.problem
+
+
+@pytest.mark.parametrize(("differing", "usable"), [(0, False), (9, False), (10, True), (40, True)])
+def test_few_differing_rows_are_no_pass(differing: int, usable: bool) -> None:
+    label = HALF.copy()
+    label[90:110] = 1 - label[90:110]
+    other = label.copy()
+    other[:differing] = 1 - other[:differing]
+    # Another score everywhere: the models differ, but not in what accuracy counts.
+    found = ask("accuracy", binary(HALF, label, score=SCORE), binary(HALF, other, score=SCORE[::-1]))
+    assert found.usable is usable
+    if not usable:
+        assert f"differ on {differing} of the 200 rows" in found.problem
+
+
+def test_few_differing_rows_that_count_are_no_pass() -> None:
+    """Differences among negatives say nothing about recall."""
+    label, other = HALF.copy(), HALF.copy()
+    other[:50] = 1
+    assert (
+        "differ on 0 of the 200 rows in what this metric counts"
+        in ask("recall", binary(HALF, label), binary(HALF, other)).problem
+    )
+
+
+@pytest.mark.parametrize(("n", "discordance"), [(50, 0.02), (100, 0.02), (100, 0.03), (200, 0.01)])
+def test_a_worse_challenger_with_few_differences_never_passes(n: int, discordance: float) -> None:
+    """Cells in which an unguarded bootstrap passes at the tolerance in 13 to 60 % of runs."""
+    random = np.random.default_rng(7)
+    settings, passed = Settings(resamples=100, min_rows=20), 0
+    for _ in range(100):
+        lost = random.random(n) < discordance
+        found = ask("accuracy", binary(np.ones(n), 1 - lost), binary(np.ones(n), np.ones(n)), settings)
+        passed += found.usable and found.low > -discordance
+    assert passed == 0
+
+
+def test_false_pass_at_the_tolerance_is_about_five_percent() -> None:
+    """Accuracy .85, 8 % discordance, truly worse by .03: 600 rows, 200 runs, standard error 1.5 points."""
+    random = np.random.default_rng(11)
+    passed = failed = 0
+    for run in range(200):
+        draw = random.random(600)
+        lost, won = draw < 0.055, draw > 1 - 0.025
+        target = np.ones(600)
+        settings = Settings(resamples=200, seed=run)
+        found = ask("accuracy", binary(target, ~lost), binary(target, ~won), settings)
+        passed += found.low > -0.03
+        failed += found.high < -0.03
+    assert 1 <= passed <= 20
+    assert 1 <= failed <= 20
+
+
+def test_latency_of_two_models_is_compared_by_blocks() -> None:
+    random = np.random.default_rng(3)
+    slow = Sample.of_latency(random.gamma(9.0, 2.0, 800) + 20)
+    fast = Sample.of_latency(random.gamma(9.0, 2.0, 500))
+    found = ask("latency_p95_ms", slow, fast)
+    assert found.method == "block bootstrap"
+    assert found.low > 10
+    assert found.n == 800
+    assert "300 requests" in ask("latency_p95_ms", slow, slow.take(np.arange(300))).problem
+
+
+def test_waves_in_latency_widen_the_comparison() -> None:
+    """Slow stretches of ten requests carry less evidence than slow requests here and there."""
+    random = np.random.default_rng(3)
+    slow = random.random(100) < 0.06
+    waves = Sample.of_latency(np.repeat(slow * 50.0, 10) + random.random(1000))
+    mixed = waves.take(random.permutation(1000))
+    still = Sample.of_latency(random.random(1000))
+    widths = [(found := ask("latency_p95_ms", sample, still)).high - found.low for sample in (waves, mixed)]
+    assert widths[0] > widths[1]
+
+
+def test_answers_do_not_depend_on_what_else_is_asked(make_sample: MakeSample) -> None:
+    sample = make_sample(METRICS["roc_auc"])
+    questions = [Question(METRICS[name], sample) for name in ("f1", "roc_auc", "brier")]
+    together = estimate(questions, FAST)
+    assert [answer.estimate for answer in together] == [
+        estimate([question], FAST)[0].estimate for question in questions
+    ]
+
+
+def raising(sample: Sample) -> float:
+    """Raise."""
+    raise RuntimeError("out of cheese")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"point": raising}, "RuntimeError: out of cheese"),
+        ({"point": lambda sample: float("nan")}, "roc_auc gave nan"),
+        ({"point": lambda sample: float("inf")}, "roc_auc gave inf"),
+        ({"point": lambda sample: "much"}, "ValueError: could not convert string to float"),
+        ({"weighted": lambda sample, weights: raising(sample)}, "roc_auc under resampling: RuntimeError"),
+        ({"weighted": lambda sample, weights: np.full(len(weights), np.nan)}, "no resample has a value"),
+        ({"weighted": lambda sample, weights: 0.7}, "gave shape ()"),
+        ({"design": replace(METRICS["accuracy"].design, counts=raising)}, "RuntimeError: out of cheese"),
+    ],
+)
+def test_a_metric_that_misbehaves_is_a_record(
+    change: dict[str, object], problem: str, make_sample: MakeSample
+) -> None:
+    metric = replace(METRICS["roc_auc"], **change)
+    sample = make_sample(METRICS["roc_auc"])
+    broken, sound = estimate([Question(metric, sample), Question(METRICS["brier"], sample)], FAST)
+    assert not broken.estimate.usable
+    assert problem in (broken.estimate.problem or "")
+    assert sound.estimate.usable
+
+
+def test_evidence_of_groups_and_rows() -> None:
+    sample = binary(HALF, np.tile([0, 1], 100), groups=np.tile([0, 1, 1, 0], 50), group_names=("g=a", "g=b"))
+    other = replace(sample, label=1 - sample.label)
+    questions = [
+        Question(METRICS["equal_opportunity_difference"], sample, other),
+        Question(METRICS["recall"], sample),
+    ]
+    bias, recall = estimate(questions, FAST)
+    assert bias.detail["groups"] == [
+        {"group": "g=a", "n": 100, "rates": {"true positive rate": 0.5}},
+        {"group": "g=b", "n": 100, "rates": {"true positive rate": 0.5}},
+    ]
+    assert bias.detail["champion_groups"][0]["rates"] == {"true positive rate": 0.5}
+    assert bias.detail["differing_rows"] == 100
+    assert recall.detail == {"counted_rows": 100}

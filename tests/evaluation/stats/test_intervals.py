@@ -1,0 +1,142 @@
+"""Limits against SciPy's, and against how often they miss the truth."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from evaluation.metrics.base import Across, across_groups
+from evaluation.stats import intervals
+
+
+@given(st.integers(1, 2000), st.floats(0.0, 1.0), st.sampled_from([0.9, 0.95, 0.99]))
+def test_wilson_is_scipys(base: int, share: float, confidence: float) -> None:
+    hits = round(base * share)
+    found = intervals.wilson(hits, base, confidence)
+    # SciPy's is two-sided: one-sided 95 % limits are the ends of its 90 % interval.
+    expected = stats.binomtest(hits, base).proportion_ci(confidence_level=2 * confidence - 1, method="wilson")
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert found.low < found.high
+
+
+def test_wilson_without_rows_has_no_limits() -> None:
+    assert intervals.wilson(0, 0, 0.95).problem == "no rows count"
+
+
+@pytest.mark.parametrize("n", [400, 401, 999, 5000])
+@pytest.mark.parametrize("q", [0.5, 0.95])
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_order_statistics_are_scipys(n: int, q: float, confidence: float) -> None:
+    values = np.random.default_rng(n).gamma(2.0, 5.0, n)
+    found = intervals.order_statistics(values, q, confidence)
+    low = stats.quantile_test(values, p=q, alternative="greater").confidence_interval(confidence).low
+    high = stats.quantile_test(values, p=q, alternative="less").confidence_interval(confidence).high
+    assert (found.low, found.high) == (low, high)
+
+
+@pytest.mark.parametrize(("q", "n"), [(0.5, 39), (0.95, 399), (0.99, 1999), (0.95, 0)])
+def test_too_few_requests_have_no_limits(q: float, n: int) -> None:
+    found = intervals.order_statistics(np.arange(float(n)), q, 0.95)
+    assert found.low is None
+    assert found.high is None
+    assert f"{n:,} requests, at least {n + 1 if n else 400:,}" in (found.problem or "")
+
+
+def test_percentile_limits_of_known_draws() -> None:
+    draws = np.arange(1001) / 1000
+    found = intervals.percentile(draws, 0.5, 0.95)
+    assert (found.low, found.high, found.problem) == (pytest.approx(0.05), pytest.approx(0.95), None)
+
+
+def test_percentile_limits_hold_the_value() -> None:
+    found = intervals.percentile(np.linspace(0.2, 0.4, 100), 0.1, 0.95)
+    assert found.low == 0.1
+
+
+@pytest.mark.parametrize(
+    ("draws", "problem"),
+    [
+        (np.full(100, 0.25), "no width"),
+        (np.full(100, np.nan), "no resample has a value"),
+        (np.append(np.linspace(0, 1, 98), [np.nan] * 2), "2.0% of the resamples have no value"),
+    ],
+)
+def test_percentile_guards(draws: np.ndarray, problem: str) -> None:
+    assert problem in (intervals.percentile(draws, 0.25, 0.95).problem or "")
+
+
+def test_one_percent_undefined_is_let_pass() -> None:
+    draws = np.append(np.linspace(0, 1, 99), np.nan)
+    found = intervals.percentile(draws, 0.5, 0.95)
+    assert found.problem is None
+    assert found.low is not None
+    assert not math.isnan(found.low)
+
+
+def group_draws(rates: np.ndarray, n: int, b: int = 4000, seed: int = 1) -> np.ndarray:
+    """What resampling n rows a group gives for these rates, (b, 1, groups)."""
+    return np.random.default_rng(seed).binomial(n, rates, size=(b, *rates.shape)) / n
+
+
+@pytest.mark.parametrize("across", list(Across))
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(0.2, 0.8), min_size=2, max_size=6), st.integers(60, 1000))
+def test_simultaneous_limits_hold_the_value(across: Across, shares: list[float], n: int) -> None:
+    rates = np.array([shares])
+    found = intervals.simultaneous(rates, group_draws(rates, n, b=200), across, 0.95)
+    assert found.problem is None
+    assert 0 <= found.low <= float(across_groups(across, rates)) <= found.high <= 1
+
+
+def test_simultaneous_limits_of_two_groups_are_the_normal_ones() -> None:
+    rates, n = np.array([[0.5, 0.3]]), 2000
+    found = intervals.simultaneous(rates, group_draws(rates, n, b=20_000), Across.DIFFERENCE, 0.95)
+    half = 1.96 * math.sqrt((0.25 + 0.21) / n)
+    assert (found.low, found.high) == pytest.approx((0.2 - half, 0.2 + half), abs=0.002)
+
+
+def test_more_groups_widen_the_limits() -> None:
+    widths = []
+    for groups in (2, 5, 10):
+        rates = np.full((1, groups), 0.3)
+        found = intervals.simultaneous(rates, group_draws(rates, 200), Across.DIFFERENCE, 0.95)
+        widths.append(found.high - found.low)
+    assert widths == sorted(widths)
+
+
+def test_ten_equal_groups_are_not_failed() -> None:
+    """A plain bootstrap of the largest difference never holds its true value 0; these limits do."""
+    random = np.random.default_rng(2)
+    failed = plain_failed = 0
+    for run in range(100):
+        rates = random.binomial(100, 0.3, size=(1, 10)) / 100
+        draws = group_draws(rates, 100, b=300, seed=run)
+        failed += intervals.simultaneous(rates, draws, Across.DIFFERENCE, 0.95).low > 0
+        plain_failed += np.quantile(across_groups(Across.DIFFERENCE, draws), 0.05) > 0
+    assert failed <= 10
+    assert plain_failed == 100
+
+
+def test_a_ratio_to_a_rate_of_zero_has_no_limits() -> None:
+    rates = np.array([[0.0, 0.4]])
+    found = intervals.simultaneous(rates, group_draws(rates, 100), Across.RATIO, 0.95)
+    assert found.low is None
+    assert "rate is 0" in (found.problem or "")
+
+
+def test_a_calibrated_model_is_seldom_failed_for_its_distance() -> None:
+    """True gaps 0: plain percentiles would call every such model miscalibrated."""
+    random = np.random.default_rng(4)
+    failed = plain_failed = 0
+    for _ in range(200):
+        gaps = random.normal(0.0, 0.01, 10)
+        draws = gaps + random.normal(0.0, 0.01, (400, 10))
+        found = intervals.distance(gaps, draws, 0.95)
+        assert found.low <= np.abs(gaps).sum() <= found.high
+        failed += found.low > 0
+        plain_failed += np.quantile(np.abs(draws).sum(axis=1), 0.05) > 0
+    assert failed <= 20
+    assert plain_failed == 200

@@ -27,6 +27,7 @@ _CONFINED = (
     *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
     *("--tmpfs", "/tmp:rw,nosuid,nodev,size=256m", "--pids-limit", "512"),  # noqa: S108 - inside the container
     # Without it a server that is still loading its model is process 1, which SIGTERM does not end.
+    "--init",
     *("--log-driver", "json-file", "--log-opt", "max-size=10m", "--log-opt", "max-file=3"),
 )
 

@@ -178,4 +178,4 @@ def rows_needed(check: CheckResult) -> int | None:
         return None
     # Two digits: the estimate is rough, and must not look exact.
     step = int(10 ** max(0, math.floor(math.log10(needed)) - 1))
-    return math.ceil(needed / step) * step
+    return math.ceil(needed / step - 1e-6) * step

@@ -66,7 +66,7 @@ def _block(block: Block) -> str:  # noqa: PLR0911 - one for each kind of block
             return _table(Table(("What", "Value"), tuple((label, value) for label, value in block.facts)))
         case Folded():
             inner = _block(block.facts)
-            return f"<details><summary>{html.escape(block.title)}</summary>\n\n{inner}\n\n</details>"
+            return f"<details><summary>{_entities(' '.join(block.title.split()))}</summary>\n\n{inner}\n\n</details>"
 
 
 def _table(table: Table) -> str:
@@ -100,6 +100,11 @@ def badge(verdict: Verdict) -> str:
 
 
 def _code(text: str, *, keep_spaces: bool = False) -> str:
-    plain = html.escape(text if keep_spaces else " ".join(text.split()), quote=False)
-    plain = _SPECIAL.sub(lambda match: f"&#{ord(match[1])};", plain)
-    return f"<code>{plain.replace(' ', '&nbsp;') if keep_spaces else plain}</code>"
+    plain = text.replace(" ", "\u00a0") if keep_spaces else " ".join(text.split())
+    return f"<code>{_entities(plain)}</code>"
+
+
+def _entities(text: str) -> str:
+    """Inside a tag backslashes are shown, so marks are written as entities there."""
+    plain = html.escape(text, quote=False)
+    return _SPECIAL.sub(lambda match: f"&#{ord(match[1])};", plain).replace("@", "@\u2060")

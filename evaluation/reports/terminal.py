@@ -1,7 +1,7 @@
 """The same on a terminal, by rich."""
 
 from rich.box import HEAVY_EDGE, SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table as RichTable
@@ -27,6 +27,8 @@ from evaluation.reports.blocks import (
 from evaluation.reports.picture import WIDTH, letters
 from evaluation.types import Verdict
 
+# Columns of a terminal from which a check's picture finds room beside its name and numbers.
+_ROOMY = 100
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INCONCLUSIVE: "yellow"}
 _MARKS = {Verdict.PASS: "✔", Verdict.FAIL: "✘", Verdict.INCONCLUSIVE: "?"}
 
@@ -53,9 +55,9 @@ def _block(block: Block) -> RenderableType:  # noqa: PLR0911 - one for each kind
         case Items():
             return _items(block)
         case Table():
-            return _table(block)
+            return _Grid(block, headed=True)
         case Facts():
-            return _table(Table(("", ""), block.facts), headed=False)
+            return _Grid(Table(("", ""), block.facts), headed=False)
         case Folded():
             return Text("")
 
@@ -86,22 +88,40 @@ def _items(items: Items) -> RenderableType:
     return Padding(grid, (0, 0, 0, 2))
 
 
-def _table(table: Table, *, headed: bool = True) -> RenderableType:
-    grid = RichTable(box=SIMPLE_HEAD if headed else None, show_header=headed, header_style="dim")
-    for index, name in enumerate(table.columns):
-        cells = [row[index] for row in table.rows]
-        drawn = any(isinstance(cell, Picture) for cell in cells)
-        grid.add_column(
-            name,
-            justify="right" if index in table.numbers else "left",
-            no_wrap=index in table.numbers or any(isinstance(cell, Badge) for cell in cells),
-            overflow="fold",
-            min_width=WIDTH if drawn else None,
-            max_width=WIDTH + 5 if drawn else None,
+class _Grid:
+    """A table that leaves its pictures out where the terminal is too narrow for them."""
+
+    def __init__(self, table: Table, *, headed: bool) -> None:
+        self._table = table
+        self._headed = headed
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table, drawn = self._table, self._drawn()
+        kept = [
+            index for index in range(len(table.columns)) if options.max_width >= _ROOMY or index not in drawn
+        ]
+        grid = RichTable(
+            box=SIMPLE_HEAD if self._headed else None, show_header=self._headed, header_style="dim"
         )
-    for row in table.rows:
-        grid.add_row(*(_cell(cell) for cell in row))
-    return grid
+        for index in kept:
+            badges = any(isinstance(row[index], Badge) for row in table.rows)
+            grid.add_column(
+                table.columns[index],
+                justify="right" if index in table.numbers else "left",
+                no_wrap=index in table.numbers or badges,
+                overflow="fold",
+                min_width=WIDTH if index in drawn else None,
+                max_width=WIDTH + 5 if index in drawn else None,
+            )
+        for row in table.rows:
+            grid.add_row(*(_cell(row[index]) for index in kept))
+        yield grid
+
+    def _drawn(self) -> set[int]:
+        """Columns that hold pictures."""
+        return {
+            index for row in self._table.rows for index, cell in enumerate(row) if isinstance(cell, Picture)
+        }
 
 
 def _cell(cell: Cell) -> RenderableType:

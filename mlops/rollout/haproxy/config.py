@@ -28,7 +28,7 @@ _FAULTS = {
 
 _TEMPLATE = """\
 global
-    # One thread carries far more than the lanes behind it, and requests never see half of a switch.
+    # One thread carries far more than the lanes behind it.
     nbthread 1
     maxconn 1000
     no strict-limits

@@ -1,6 +1,5 @@
 """A home whose every process is stopped after the test, whatever the test did to it."""
 
-import itertools
 import json
 import subprocess
 import sys
@@ -86,32 +85,28 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 class Client:
-    """Asks a deployment's router all the while, twice at once.
-
-    Afterwards `seen` holds the versions in the order in which each of the two met them, `answers` how many
-    answers came, and `failures` every one that was not a 200.
-    """
+    """Asks a deployment's router all the while, twice at once; `failures` holds every answer that was not a 200."""
 
     def __init__(self, deployment: Deployment, body: str) -> None:
-        self._command = (
-            sys.executable,
-            "-S",
-            "-E",
-            str(CLIENT),
-            deployment.router.host,
-            str(deployment.router.port),
-            body,
-        )
+        where = (deployment.router.host, str(deployment.router.port))
+        self._command = (sys.executable, "-S", "-E", str(CLIENT), *where, body)
+        self._versions: dict[int, str] = {}
+        self.answers = 0
+        self.failures: list[str] = []
+
+    def wait_for(self, version: str) -> None:
+        """Return once this version is the last that both have met."""
+        while len(self._versions) < 2 or set(self._versions.values()) != {version}:
+            seen = json.loads(self._process.stdout.readline())
+            self._versions[seen["poller"]] = seen["version"]
 
     def __enter__(self) -> "Client":
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        assert self._process.stdout.readline() == "polling\n"
         return self
 
     def __exit__(self, *_: object) -> None:
-        said, _ = self._process.communicate(timeout=30)
-        self.seen = [[v for v, _ in itertools.groupby(poller["versions"])] for poller in json.loads(said)]
-        self.answers = sum(len(poller["versions"]) for poller in json.loads(said))
-        self.failures = [failure for poller in json.loads(said) for failure in poller["failures"]]
+        said, _ = self._process.communicate(timeout=60)
+        last = json.loads(said.splitlines()[-1])
+        self.answers, self.failures = last["answers"], last["failures"]

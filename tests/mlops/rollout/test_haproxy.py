@@ -27,6 +27,17 @@ NOBODY = "4194305:1"
 def haproxy(tmp_path: Path) -> Iterator[HAProxy]:
     router = HAProxy(tmp_path / "serving")
     yield router
+    _end(router)
+
+
+@pytest.fixture
+def neighbour(tmp_path: Path) -> Iterator[HAProxy]:
+    router = HAProxy(tmp_path / "neighbour" / "serving")
+    yield router
+    _end(router)
+
+
+def _end(router: HAProxy) -> None:
     router.stop_strays(None, within_s=0)
     router.clean()
 
@@ -179,9 +190,8 @@ def test_a_taken_port_is_named(haproxy):
         haproxy.start("127.0.0.1", taken.getsockname()[1], ())
 
 
-def test_two_routers_never_share_a_port(haproxy, tmp_path, monkeypatch):
+def test_two_routers_never_share_a_port(haproxy, neighbour, monkeypatch):
     router = haproxy.start("127.0.0.1", 0, ())
-    other = HAProxy(tmp_path / "other" / "serving")
     free = ports.require_free
     calls: list[int] = []
 
@@ -192,8 +202,8 @@ def test_two_routers_never_share_a_port(haproxy, tmp_path, monkeypatch):
 
     monkeypatch.setattr(ports, "require_free", taken_in_between)
     with pytest.raises(EnvironmentProblem, match=f"port {router.port} on 127.0.0.1 is in use by haproxy"):
-        other.start("127.0.0.1", router.port, ())
-    assert [mark for _, mark in process.marked("WEIGHBRIDGE_ROUTER")].count(str(other.folder)) == 0
+        neighbour.start("127.0.0.1", router.port, ())
+    assert [mark for _, mark in process.marked("WEIGHBRIDGE_ROUTER")].count(str(neighbour.folder)) == 0
 
 
 def test_a_router_that_ends_at_once_shows_what_it_said(haproxy, monkeypatch, tmp_path):

@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -200,7 +201,7 @@ def test_a_dead_router_comes_back_on_its_port_with_its_lanes(house):
 def test_a_router_that_cannot_be_steered_is_replaced(house):
     rollout, bundle = house.rollout(), house.bundle("1")
     before = rollout.deploy(bundle, **house.names("1"))
-    (house.serving / "haproxy.sock").unlink()
+    Path(before.router.socket).unlink()
     after = rollout.deploy(bundle, **house.names("1"))
     assert house.routers() == [after.router.handle]
     assert after.url == before.url

@@ -77,7 +77,11 @@ def test_without_a_lane_it_says_so_as_json(haproxy, house):
 def test_the_control_socket_is_for_its_owner_only(haproxy):
     router = haproxy.start("127.0.0.1", 0, ())
     assert stat.S_IMODE(Path(router.socket).stat().st_mode) == 0o600
-    assert Path(router.socket).parent == haproxy.folder
+    assert Path(router.socket) == socket_path(haproxy.folder)
+
+
+def test_the_control_socket_lies_beside_the_configuration():
+    assert socket_path(Path("/srv/lending/serving")) == Path("/srv/lending/serving/haproxy.sock")
 
 
 def test_the_client_is_named_to_the_lane_and_the_server_not_to_the_client(haproxy, house, placed):

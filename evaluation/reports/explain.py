@@ -128,33 +128,27 @@ def _next_steps(decision: Mapping[str, Any], outcome: GateOutcome) -> tuple[Item
 
 
 def _advice(check: CheckResult) -> Item:
-    """What would settle one check."""
+    return Item(check.id, _would_settle(check), check.verdict)
+
+
+def _would_settle(check: CheckResult) -> str:
+    """What a person can do about a check that did not pass."""
     if check.verdict is Verdict.FAIL:
         against = "the champion" if check.kind is CheckKind.CHAMPION else f"the bound ({required(check)})"
-        return Item(
-            check.id,
-            f"The model must get better here, or {against} is the wrong one to ask for: both are "
-            "decisions, and the second is a change of weighbridge.yaml that others can review.",
-            check.verdict,
+        return (
+            f"The model must get better here, or {against} is the wrong one to ask for: both are decisions, and "
+            "the second is a change of weighbridge.yaml that others can review."
         )
+    if check.kind is CheckKind.CHAMPION and check.detail.get("differing_rows") == 0:
+        return "The champion answers just like this challenger here: nothing is wrong, and nothing is gained."
     if limits(check.estimate) is None:
-        return Item(
-            check.id,
-            f"Remove the cause ({check.estimate.problem or 'no interval'}), then evaluate again.",
-            check.verdict,
-        )
+        return f"Remove the cause ({check.estimate.problem or 'no interval'}), then evaluate again."
     needed = rows_needed(check)
     if needed is None:
-        return Item(
-            check.id,
-            "The value lies almost on the bound: no realistic number of rows will tell.",
-            check.verdict,
-        )
-    return Item(
-        check.id,
+        return "The value lies almost on the bound: no realistic number of rows will tell."
+    return (
         f"About {count(needed, unit(check))} would settle it for {subject(check)}, if the value stays what it is; "
-        f"there were {check.estimate.n:,}.",
-        check.verdict,
+        f"there were {check.estimate.n:,}."
     )
 
 

@@ -189,6 +189,13 @@ def test_what_to_do_after_a_pass_and_without_champion(make_decision: MakeDecisio
     assert "Add a bound" in words(part(told, "What to do next"))
 
 
+def test_an_identical_release_is_told_that_nothing_is_wrong(make_decision: MakeDecision) -> None:
+    nothing = {"value": 0.0, "low": 0.0, "high": 0.0, "problem": "identical answers on all 9,000 rows"}
+    same = {**OPEN, "estimate": {**OPEN["estimate"], **nothing}, "detail": {"differing_rows": 0}}
+    steps = words(part(explain(make_decision("inconclusive", same)), "What to do next"))
+    assert "The champion answers just like this challenger here: nothing is wrong" in steps
+
+
 @pytest.mark.parametrize(
     ("low", "value", "high", "needed"),
     [

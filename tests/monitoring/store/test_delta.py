@@ -9,6 +9,7 @@ from pathlib import Path
 import deltalake
 import polars as pl
 import pytest
+from deltalake.exceptions import CommitFailedError
 
 from evaluation.errors import EnvironmentProblem
 from monitoring.store import table
@@ -181,7 +182,7 @@ class TestLabels:
         assert log.read(model="lending")["target"].to_list() == [5, 8]
 
     def test_a_label_may_come_before_its_request(self, log):
-        log.append_labels([label(0, 1, hours=-3), label(99, 0)])
+        log.append_labels([label(0, 1, hours=-13), label(99, 0)])
         assert log.read(model="lending").height == 0
         log.append([record(0)])
         assert log.read(model="lending")["target"].to_list() == [1]
@@ -273,6 +274,16 @@ class TestFailures:
         with pytest.raises(EnvironmentProblem, match="no space left on device"):
             log.append([record(0)])
         monkeypatch.undo()
+        log.append([record(0)])
+        assert log.read(model="lending").height == 1
+
+    def test_two_first_writers(self, log, tmp_path, monkeypatch):
+        def comes_second(*args, **options):
+            create(*args, **options)
+            raise CommitFailedError("protocol changed since last commit")
+
+        create = deltalake.DeltaTable.create
+        monkeypatch.setattr(deltalake.DeltaTable, "create", comes_second)
         log.append([record(0)])
         assert log.read(model="lending").height == 1
 

@@ -17,6 +17,7 @@ from mlops.rollout.state import SLOTS, Placed
 BACKEND = "lanes"
 # A unix socket's path holds 107 bytes, and HAProxy binds a longer temporary name beside it first.
 _LONGEST_PATH = 90
+_SOCKET = "haproxy.sock"
 _FAULTS = {
     400: "the request is not valid HTTP",
     408: "the request did not arrive in time",
@@ -123,11 +124,13 @@ def socket_path(folder: Path) -> Path:
     Else in a private folder below the system's temporary one, named by the path of `folder`, so that every
     command finds the same. Raises EnvironmentProblem when somebody else made a folder of that name.
     """
-    beside = folder / "haproxy.sock"
+    beside = folder / _SOCKET
     if len(os.fsencode(beside)) <= _LONGEST_PATH and re.fullmatch(r"[\w./+-]+", str(beside), re.ASCII):
         return beside
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     private = Path(tempfile.gettempdir()) / f"weighbridge-{os.getuid()}-{name}"
+    if len(os.fsencode(private / _SOCKET)) > _LONGEST_PATH:  # as on macOS
+        private = Path("/tmp") / private.name  # noqa: S108 - a folder in it that is checked to be ours
     private.mkdir(mode=0o700, exist_ok=True)
     found = private.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) != 0o700:
@@ -136,4 +139,4 @@ def socket_path(folder: Path) -> Path:
             expected="a folder of this user with mode 700",
             next_step="remove it, or set TMPDIR to a folder of your own",
         )
-    return private / "haproxy.sock"
+    return private / _SOCKET

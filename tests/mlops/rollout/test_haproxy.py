@@ -64,7 +64,7 @@ def valid(tmp_path: Path, text: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1"])
 def test_the_configuration_is_valid_without_a_warning(tmp_path, host):
-    check = valid(tmp_path, render(host=host, port=20801, socket=tmp_path / "s", lanes=()))
+    check = valid(tmp_path, render(host=host, port=20801, socket=Path("haproxy.sock"), lanes=()))
     assert (check.returncode, check.stderr) == (0, "")
 
 
@@ -244,6 +244,15 @@ def test_the_systems_haproxy_serves_where_the_package_is_not(monkeypatch, tmp_pa
     assert binary() == str(tmp_path / "haproxy")
 
 
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """A home whose path is too long for a socket, and the folder that its socket lies in instead."""
+    home = tmp_path / ("x" * 100)
+    folder = socket_path(home).parent
+    yield folder, home
+    folder.unlink() if folder.is_symlink() else folder.rmdir()
+
+
 @pytest.mark.parametrize("name", ["a-long-name" * 10, "with space", "with'quote"])
 def test_an_awkward_home_gets_a_socket_in_a_private_folder(tmp_path, name):
     router = HAProxy(tmp_path / name / "serving")
@@ -252,7 +261,7 @@ def test_an_awkward_home_gets_a_socket_in_a_private_folder(tmp_path, name):
     try:
         assert router.answers(running)
         assert len(running.socket) < 100
-        assert folder.parent == Path(tempfile.gettempdir())
+        assert folder.parent in {Path(tempfile.gettempdir()), Path("/tmp")}
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     finally:
         router.stop(running, within_s=5)
@@ -260,18 +269,22 @@ def test_an_awkward_home_gets_a_socket_in_a_private_folder(tmp_path, name):
     assert not folder.exists()
 
 
-def test_a_private_folder_that_others_can_enter_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    home = tmp_path / ("x" * 100)
-    socket_path(home).parent.chmod(0o755)
+def test_a_long_temporary_folder_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("y" * 60)))
+    path = socket_path(tmp_path / ("x" * 100))
+    path.parent.rmdir()
+    assert path.parent.parent == Path("/tmp")
+
+
+def test_a_private_folder_that_others_can_enter_is_refused(private):
+    folder, home = private
+    folder.chmod(0o755)
     with pytest.raises(EnvironmentProblem, match="is not ours alone"):
         socket_path(home)
 
 
-def test_a_link_in_place_of_the_private_folder_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    home = tmp_path / ("x" * 100)
-    folder = socket_path(home).parent
+def test_a_link_in_place_of_the_private_folder_is_refused(private, tmp_path):
+    folder, home = private
     folder.rmdir()
     (tmp_path / "theirs").mkdir(mode=0o700)
     folder.symlink_to(tmp_path / "theirs")

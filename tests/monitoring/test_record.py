@@ -68,6 +68,8 @@ def test_the_file_names_its_kind_version_and_verdict(seen):
 def test_nan_is_never_written(seen, tmp_path, value):
     bad = replace(seen.findings[0], detail={"share": value})
     with pytest.raises(ValueError, match="JSON"):
+        watch_pass_to_json(replace(seen, findings=(bad,)))
+    with pytest.raises(ValueError, match="JSON"):
         write_pass(replace(seen, findings=(bad,)), tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import mean_absolute_error, recall_score, roc_auc_score
 
 from evaluation.types import Task, Verdict
+from monitoring.checks.base import guarded
 from monitoring.checks.performance import Performance
 from monitoring.types import Severity
 
@@ -69,6 +70,26 @@ def test_one_class_in_the_window_keeps_its_meaning(make_context, make_frame):
     found = _look(make_context(ones, performance=[{"metric": "recall", "at_least": 0.1}, AUC]))
     assert found["recall"].estimate.value == pytest.approx(ones["prediction"].mean())
     assert found["roc_auc"].verdict is INCONCLUSIVE
+
+
+def test_a_reference_of_one_class_keeps_its_meaning(make_context, make_frame):
+    ones = {"target": np.ones(2000, dtype=int), "prediction": np.ones(2000, dtype=int)}
+    context = make_context(
+        make_frame(2000, seed=2, **ones),
+        reference=make_frame(2000, seed=1, **ones),
+        performance=[{"metric": "recall", "at_least": 0.9}],
+    )
+    assert _look(context)["recall"].estimate.value == 1
+
+
+@pytest.mark.parametrize("names", [("no",), ("no", "yes", "maybe")])
+def test_a_binary_task_without_two_classes_is_inconclusive(make_context, make_frame, names):
+    told = [names[row % len(names)] for row in range(2000)]
+    frame = make_frame(2000, seed=2, target=told, prediction=told)
+    context = make_context(frame, reference=frame, performance=[AUC])
+    (found,) = guarded("performance", lambda: Performance().look(context))
+    assert found.verdict is INCONCLUSIVE
+    assert f"{len(names)} classes in a binary task" in found.message
 
 
 def test_a_regression_is_measured_in_its_own_unit(make_context, make_frame):

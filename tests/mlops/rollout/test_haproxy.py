@@ -64,7 +64,7 @@ def valid(tmp_path: Path, text: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1"])
 def test_the_configuration_is_valid_without_a_warning(tmp_path, host):
-    check = valid(tmp_path, render(host=host, port=20801, socket=Path("haproxy.sock"), lanes=()))
+    check = valid(tmp_path, render(host=host, port=20801, socket=Path("/run/haproxy.sock"), lanes=()))
     assert (check.returncode, check.stderr) == (0, "")
 
 

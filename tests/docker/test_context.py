@@ -4,12 +4,14 @@ import shutil
 import stat
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from evaluation.errors import UserError
+from mlops.packaging import context
 from mlops.packaging.bundle import Bundle
 from mlops.packaging.context import prepare_serving, prepare_training
 from mlops.packaging.image import BuildOptions, Device
@@ -77,6 +79,25 @@ def test_a_wheel_of_something_else(tmp_path: Path) -> None:
     other.touch()
     with pytest.raises(UserError, match="is no wheel of weighbridge"):
         prepare_training(tmp_path, None, other)
+
+
+def test_an_installed_weighbridge_carries_what_a_build_needs() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    carried = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert carried["docker"] == "mlops/docker_files"
+    for kind in ("serve", "train"):
+        assert carried[f"requirements/{kind}.txt"] == f"mlops/docker_files/{kind}.txt"
+
+
+def test_a_packed_dockerfile_comes_before_one_beside_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site" / "mlops"
+    monkeypatch.setattr(context, "__file__", str(package / "packaging" / "context.py"))
+    assert context.dockerfile("serve") == tmp_path / "site" / "docker" / "serve.Dockerfile"
+    (package / "docker_files").mkdir(parents=True)
+    (package / "docker_files" / "serve.Dockerfile").touch()
+    assert context.dockerfile("serve") == package / "docker_files" / "serve.Dockerfile"
 
 
 def test_the_wheel_installs_and_is_the_same_every_time(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """What `weighbridge register` would hand to a lane: a real model with a decision that passed."""
     home = tmp_path_factory.mktemp("home")
     mlflow = open_store(quiet_mlflow(), f"sqlite:///{home / 'mlflow.db'}", "small", home / "artifacts")
+    mlflow.set_experiment("small")
     features, model = small_model()
     with mlflow.start_run():
         logged = log_model(

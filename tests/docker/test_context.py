@@ -84,8 +84,8 @@ def test_a_wheel_of_something_else(tmp_path: Path) -> None:
 def test_an_installed_weighbridge_carries_what_a_build_needs() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     carried = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert carried["docker"] == "mlops/docker_files"
     for kind in ("serve", "train"):
+        assert carried[f"docker/{kind}.Dockerfile"] == f"mlops/docker_files/{kind}.Dockerfile"
         assert carried[f"requirements/{kind}.txt"] == f"mlops/docker_files/{kind}.txt"
 
 

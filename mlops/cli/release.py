@@ -27,12 +27,12 @@ def release(
     ] = False,
 ) -> int:
     """Validate, train, evaluate, gate, register and deploy; goes on where an interrupted release stopped."""
-    from mlops.release.lock import only_one
+    from mlops.lock import one_release
     from mlops.release.run import begin, run_all
 
     project = open_project(context)
     project.prepare_home()
-    with only_one(project.home), Steps() as steps:
+    with one_release(project.home), Steps() as steps:
         current = begin(project, new=new)
         steps.title(f"release {current.id} of {project.policy.model}")
         verdict = run_all(current, steps)
@@ -43,13 +43,13 @@ def validate(
     context: typer.Context, new: Annotated[bool, typer.Option("--new", help="Start a new release.")] = False
 ) -> int:
     """Check the data: schema, target, balance, duplicates, overlap, expectations. Starts a release."""
+    from mlops.lock import one_release
     from mlops.release.journal import Step
-    from mlops.release.lock import only_one
     from mlops.release.run import begin, run_step
 
     project = open_project(context)
     project.prepare_home()
-    with only_one(project.home), Steps() as steps:
+    with one_release(project.home), Steps() as steps:
         current = begin(project, new=new)
         verdict = run_step(current, Step.VALIDATE, steps)
     to_github({"release": current.id, "verdict": verdict or ""})
@@ -85,13 +85,13 @@ def register(context: typer.Context, release: RELEASE_OPTION = None) -> int:
 
 
 def _one(context: typer.Context, step: "Step", release_id: str | None) -> int:
+    from mlops.lock import one_release
     from mlops.release.journal import Step
-    from mlops.release.lock import only_one
     from mlops.release.run import current, run_step
 
     project = open_project(context)
     project.prepare_home()
-    with only_one(project.home), Steps() as steps:
+    with one_release(project.home), Steps() as steps:
         chosen = current(project, release_id)
         verdict = run_step(chosen, step, steps)
         if step is Step.GATE:
@@ -105,7 +105,6 @@ def conclude(chosen: "Release", verdict: Verdict, screen: "Console | None" = Non
     """Show the decision in a table, where its evidence is, and the exit code."""
     from evaluation.reports.document import decision_brief
     from evaluation.reports.terminal import to_terminal
-
     from mlops.cli.context import console
     from mlops.decision.record import FILE_NAME, DecisionRecord
     from mlops.release.journal import Step

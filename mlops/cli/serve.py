@@ -25,13 +25,13 @@ def deploy(
     """Serve a registered release behind the router and make it champion."""
     from dataclasses import replace
 
+    from mlops.lock import one_release
     from mlops.release.journal import Step
-    from mlops.release.lock import only_one
     from mlops.release.run import current, run_step
 
     project = open_project(context)
     project.prepare_home()
-    with only_one(project.home), Steps() as steps:
+    with one_release(project.home), Steps() as steps:
         chosen = replace(current(project, release), image=image)
         run_step(chosen, Step.DEPLOY, steps, again=True)
     results = chosen.journal.result(Step.DEPLOY)
@@ -42,10 +42,10 @@ def deploy(
 def rollback(context: typer.Context) -> int:
     """Put the previous champion back at once."""
     from mlops.actions import roll_back
-    from mlops.release.lock import only_one
+    from mlops.lock import one_release
 
     project = open_project(context)
-    with only_one(project.home):
+    with one_release(project.home):
         done = roll_back(project)
     console().print(done.summary)
     to_github({"version": done.version})
@@ -54,10 +54,10 @@ def rollback(context: typer.Context) -> int:
 
 def stop(context: typer.Context) -> int:
     """Stop the router and the lanes of this project; releases, stores and logs stay."""
-    from mlops.release.lock import only_one
+    from mlops.lock import one_release
 
     project = open_project(context)
-    with only_one(project.home):
+    with one_release(project.home):
         project.rollout().stop()
     console().print(f"stopped; next: weighbridge --project {project.folder} deploy")
     return 0

@@ -122,10 +122,10 @@ def _quality(seen: "WatchPass") -> str:
 def _release(project: Project, screen: "Console") -> Verdict:
     from mlops.cli.context import Steps
     from mlops.cli.release import conclude
-    from mlops.release.lock import only_one
+    from mlops.lock import one_release
     from mlops.release.run import begin, run_all
 
-    with only_one(project.home), Steps() as steps:
+    with one_release(project.home), Steps() as steps:
         current = begin(project)
         steps.title(f"release {current.id} of {project.policy.model}")
         verdict = run_all(current, steps)

@@ -1,11 +1,7 @@
 """What is deployed from one home, on disk: which router, which lanes, who is champion."""
 
-import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -14,6 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from evaluation.errors import EnvironmentProblem
 from mlops.decision.record import write_whole
+from mlops.lock import only_one
 from mlops.rollout.targets.base import Lane
 
 FILE_NAME = "deployment.json"
@@ -157,41 +154,9 @@ class StateFile:
         """Forget."""
         self.path.unlink(missing_ok=True)
 
-    @contextmanager
-    def lock(self, doing: str) -> Iterator[None]:
-        """Let one process at a time change what is deployed; the lock ends with it, however it ends.
-
-        Raises EnvironmentProblem at once when it is held, and says by whom and what for.
-        """
-        from filelock import FileLock, Timeout
-
-        self.folder.mkdir(parents=True, exist_ok=True)
-        holder = self.folder / "deployment.holder"
-        lock = FileLock(self.folder / "deployment.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise EnvironmentProblem(
-                f"another deployment is under way{_who(holder)}",
-                expected="one change at a time",
-                next_step="wait for it to end, then run the same command again",
-            ) from None
-        try:
-            since = datetime.now(UTC).isoformat(timespec="seconds")
-            write_whole(holder, json.dumps({"pid": os.getpid(), "since": since, "doing": doing}).encode())
-            yield
-        finally:
-            with suppress(OSError):
-                holder.unlink(missing_ok=True)
-            lock.release()
-
-
-def _who(holder: Path) -> str:
-    try:
-        content = json.loads(holder.read_text(encoding="utf-8"))
-        return f": process {int(content['pid'])} is {content['doing']}, since {content['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+    def lock(self, doing: str) -> AbstractContextManager[None]:
+        """Let one process at a time change what is deployed; see `mlops.lock.only_one`."""
+        return only_one(self.folder, "deployment", what="another deployment", doing=doing)
 
 
 def _first_line(error: OSError | ValidationError) -> str:

@@ -12,8 +12,8 @@ import pytest
 
 from evaluation.errors import ExitCode
 from evaluation.types import Verdict
+from mlops.lock import one_release
 from mlops.registry.client import Alias
-from mlops.release.lock import only_one
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import UserProject
@@ -182,10 +182,10 @@ def test_an_unreachable_registry_is_named_without_its_password(
 
 
 def test_a_second_release_at_the_same_time_is_refused(project: "UserProject") -> None:
-    with only_one(project.folder / ".weighbridge"):
+    with one_release(project.folder / ".weighbridge"):
         ran = project("release")
     assert ran.code == ExitCode.ENVIRONMENT
-    assert "another release of this model is running (process" in ran.output
+    assert "another release of this model is under way: process" in ran.output
 
 
 def test_a_full_disk_at_the_record_is_told_and_the_same_command_goes_on(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import EnvironmentProblem, UserError
+from mlops.lock import one_release
 from mlops.release.journal import Journal, Step, find, journals
-from mlops.release.lock import only_one
 
 
 def start(tmp_path: Path, inputs: str = "ab" * 32) -> Journal:
@@ -52,10 +52,10 @@ def test_a_second_release_is_told_who_holds_the_lock(tmp_path: Path) -> None:
     import os
 
     with (
-        only_one(tmp_path),
+        one_release(tmp_path),
         pytest.raises(EnvironmentProblem, match=f"process {os.getpid()}"),
-        only_one(tmp_path),
+        one_release(tmp_path),
     ):
         pass
-    with only_one(tmp_path):
+    with one_release(tmp_path):
         pass

@@ -18,9 +18,9 @@ class Traffic:
     """Counts the window's records; below `min_records` it is INCONCLUSIVE, and so is every other check of
     the pass.
 
-    The count is exact, so its interval has no width. `detail` holds when the window began and ended and how
-    long it is (null without records), and the share of missing values: over all features, and of each that
-    misses any.
+    The count is exact, so its interval has no width. `detail` holds when the window began and ended, how
+    long it is and how old its newest record (null without records), and the share of missing values: over
+    all features, and of each that misses any.
     """
 
     name: str = NAME
@@ -34,6 +34,7 @@ class Traffic:
         said = [f"{records} records" if enough else f"{records} records are too few, {needed} are needed"]
         if records:
             said.append(f"over {_span_s(context.current):.0f} s")
+            said.append(f"the newest {_age_s(context):.0f} s ago")
         if overall is not None:
             said.append(f"{overall:.1%} of the feature values are missing")
         finding = Finding(
@@ -45,7 +46,7 @@ class Traffic:
             estimate=Estimate(records, records, records, records, CONFIDENCE, "count"),
             bound=needed,
             detail={
-                **_span(context.current),
+                **_span(context),
                 "missing": overall,
                 "missing_by_feature": {name: share for name, share in missing.items() if share},
             },
@@ -57,13 +58,19 @@ def _span_s(frame: pl.DataFrame) -> float:
     return float((frame["at"][-1] - frame["at"][0]).total_seconds())
 
 
-def _span(frame: pl.DataFrame) -> dict[str, str | float | None]:
+def _age_s(context: WatchContext) -> float:
+    return float((context.now - context.current["at"][-1]).total_seconds())
+
+
+def _span(context: WatchContext) -> dict[str, str | float | None]:
+    frame = context.current
     if frame.is_empty():
-        return {"first": None, "last": None, "span_s": None}
+        return {"first": None, "last": None, "span_s": None, "newest_age_s": None}
     return {
         "first": frame["at"][0].isoformat(),
         "last": frame["at"][-1].isoformat(),
         "span_s": _span_s(frame),
+        "newest_age_s": _age_s(context),
     }
 
 

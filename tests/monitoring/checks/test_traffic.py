@@ -12,10 +12,13 @@ def test_enough_records_pass_with_their_span_and_missing_values(make_context, ma
     (found,) = Traffic().look(make_context(make_frame(600, **{"input.age": half})))
     assert found.verdict is Verdict.PASS
     assert (found.estimate.value, found.bound) == (600, 200)
-    assert found.detail["span_s"] == 599 * 60
+    assert (found.detail["span_s"], found.detail["newest_age_s"]) == (599 * 60, 60)
     assert found.detail["missing"] == pytest.approx(1 / 6)
     assert found.detail["missing_by_feature"] == {"age": 0.5}
-    assert found.message == "600 records, over 35940 s, 16.7% of the feature values are missing"
+    assert (
+        found.message
+        == "600 records, over 35940 s, the newest 60 s ago, 16.7% of the feature values are missing"
+    )
 
 
 @pytest.mark.parametrize("rows", [0, 1, 199])

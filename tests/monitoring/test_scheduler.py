@@ -111,9 +111,13 @@ def test_another_thread_can_end_the_wait():
 def test_a_signal_ends_the_loop_cleanly(number):
     program = textwrap.dedent(
         """
-        from datetime import timedelta from monitoring.scheduler import run_every count =
-        run_every(timedelta(days=1), lambda: "seen", tell=lambda seen: print(seen, flush=True),
-        failed=print) print("ended after", count)
+        from datetime import timedelta
+        from monitoring.scheduler import run_every
+
+        def tell(seen):
+            print(seen, flush=True)
+
+        print("ended after", run_every(timedelta(days=1), lambda: "seen", tell=tell, failed=print))
         """
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)

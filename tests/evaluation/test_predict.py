@@ -122,7 +122,9 @@ def test_rows_without_answer(outputs: Outputs, expected: list[bool]) -> None:
 
 
 def test_latency_is_taken_of_single_rows_after_a_warm_up() -> None:
-    ticks = itertools.count(step=0.002)
+    # Two readings a request: 500 ms for each of the five that warm up, then 2 ms.
+    steps = itertools.chain([0.5] * 10, itertools.repeat(0.002))
+    ticks = itertools.accumulate(steps)
     model = Model(half)
     found = measure_latency(model, FEATURES, seed=1, requests=50, warmup=5, clock=lambda: next(ticks))
     assert found == pytest.approx(np.full(50, 2.0))

@@ -205,8 +205,12 @@ def test_hostile_text_stays_text_in_markdown(text: str) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_stays_text_on_a_terminal(text: str) -> None:
-    shown = on_terminal(Document("t", (Paragraph(text),)), width=200)
-    assert all(line.strip() in shown for line in text.splitlines())
+    cells = [
+        Table(("A",), ((cell,),)) for cell in (text, Code(text), Stack(text, "note"), Stack("title", text))
+    ]
+    for block in (Paragraph(text), Heading(text), Banner(Verdict.PASS, text, "said"), *cells):
+        shown = on_terminal(Document("t", (block,)), width=400)
+        assert all(line.strip() in shown for line in text.splitlines())
 
 
 @given(st.text(max_size=60))

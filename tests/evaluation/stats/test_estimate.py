@@ -64,10 +64,14 @@ def test_the_interval_fits_the_metric(name: str, method: str, make_sample: MakeS
 
 
 def test_a_comparison_by_hand() -> None:
-    """Accuracy with 30 rows won and 10 lost of 400: the normal limits of a paired difference."""
+    """Accuracy with 30 rows won, 10 lost and 160 wrong in both of 400: normal limits of a paired difference.
+
+    Unpaired they would be twice as far apart.
+    """
     target = np.ones(400)
     challenger, champion = np.ones(400), np.ones(400)
     challenger[:10], champion[10:40] = 0, 0
+    challenger[40:200], champion[40:200] = 0, 0
     found = ask("accuracy", binary(target, challenger), binary(target, champion), Settings(resamples=4000))
     half = 1.645 * np.sqrt((40 - 20**2 / 400) / 400**2)
     assert found.value == pytest.approx(0.05)

@@ -39,9 +39,9 @@ def drift_command(project: Project, port: int) -> list[str]:
             expected="one pass of the monitor",
             next_step="weighbridge monitor",
         )
-    _require("evidently", "monitor")
+    _require("evidently.cli", "monitor")
     return [
-        sys.executable, "-m", "evidently", "ui", "--workspace", str(workspace), "--host", "127.0.0.1",
+        sys.executable, "-m", "evidently.cli", "ui", "--workspace", str(workspace), "--host", "127.0.0.1",
         "--port", str(port),
     ]  # fmt: skip
 

@@ -9,7 +9,7 @@ def describe(record: DecisionRecord, evidence: str) -> str:
     release = record.content["release"]
     commit = (release["commit"] or "none")[:12]
     lines = [
-        f"**{record.verdict.value.upper()}** by the gate of release `{release['id']}`, commit `{commit}`.",
+        f"{record.verdict.value.upper()} by the gate of release `{release['id']}`, commit `{commit}`.",
         "",
         f"[Decision record and report]({evidence}), digest `{record.digest}`",
         "",

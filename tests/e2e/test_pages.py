@@ -1,6 +1,8 @@
 """The pages that people look at, in a real browser: MLflow's registry and Evidently's report."""
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -86,9 +88,8 @@ def _until_it_answers(url: str, process: "subprocess.Popen[bytes]", log: Path) -
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    import os
-    import signal
-
+    if process.poll() is not None:
+        return
     os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(20)
@@ -118,6 +119,7 @@ def test_people_find_versions_evidence_and_drift(project: "UserProject", page: A
         page.screenshot(path=PICTURES / "mlflow-version.png")
         page.goto(f"{address}/{link.get_attribute('href').lstrip('/')}")
         page.get_by_text("decision.json").first.wait_for(timeout=60_000)
+        page.frame_locator("iframe").get_by_text("may serve").first.wait_for(timeout=60_000)
         page.screenshot(path=PICTURES / "mlflow-evidence.png")
 
     (report,) = project.folder.glob(".weighbridge/monitoring/*/report.html")

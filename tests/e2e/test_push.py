@@ -11,9 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
-import urllib.request
 from pathlib import Path
 
 import polars as pl
@@ -30,59 +28,16 @@ JOBS = ["Validate", "Train", "Gate", "Register", "Deploy"]
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.xdist_group("push")]
 
 
-def load_forge():
-    path = ROOT / "tests" / "e2e" / "forge" / "forge.py"
-    spec = importlib.util.spec_from_file_location("weighbridge_tests_forge", path)
+def load(name):
+    path = ROOT / "tests" / "e2e" / "forge" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"weighbridge_tests_{name}", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
 
-forge_module = load_forge()
-
-
-class Client:
-    """Asks the served model again and again, from another thread, and keeps what went wrong."""
-
-    def __init__(self, url: str, record: dict) -> None:
-        self._url = url
-        self._body = json.dumps({"records": [record]}).encode()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._ask)
-        self.versions: dict[str, int] = {}
-        self.failures: list[str] = []
-
-    def __enter__(self) -> "Client":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(30)
-
-    @property
-    def answers(self) -> int:
-        return sum(self.versions.values())
-
-    def wait_for(self, version: str) -> None:
-        """Return once a version has answered; it must be the one that serves."""
-        deadline = time.monotonic() + 30
-        while self.versions.get(version, 0) == 0:
-            assert time.monotonic() < deadline, f"version {version} never answered: {self.versions}"
-            time.sleep(0.05)
-
-    def _ask(self) -> None:
-        headers = {"Content-Type": "application/json"}
-        while not self._stop.wait(0.02):
-            request = urllib.request.Request(f"{self._url}/predict", self._body, headers)
-            try:
-                with urllib.request.urlopen(request, timeout=10) as response:
-                    version = json.load(response)["version"]
-            except Exception as error:  # noqa: BLE001 - whatever a client can see is a failed request
-                self.failures.append(repr(error))
-            else:
-                self.versions[version] = self.versions.get(version, 0) + 1
+forge_module, machine = load("forge"), load("machine")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +54,7 @@ def forge(folder):
         folder / "forge",
         act=Path(sys.prefix) / "bin" / "act",
         python=Path(sys.executable),
-        labels=("my-machine",),
+        labels=("my-machine", "ubuntu-latest", "serving-machine"),
         environments=folder / "environments",
     )
     (folder / "environments").mkdir()
@@ -119,7 +74,7 @@ def user(forge, folder, home, tmp_path):
     """Make a user's repository: the lending example with the workflow file that the guide tells to write."""
     made = []
 
-    def make(repository, *, policy, inputs="", secrets=None):
+    def make(repository, caller, *, policy, secrets=None):
         bare = forge.create(repository, secrets=secrets)
         clone = tmp_path / "clone"
         forge_module.git("clone", "--quiet", bare, clone)
@@ -128,25 +83,27 @@ def user(forge, folder, home, tmp_path):
             file.write(f"\n{policy}\n")
         workflow = clone / ".github" / "workflows" / "release.yml"
         workflow.parent.mkdir(parents=True)
-        workflow.write_text(guide_caller(home).rstrip() + f"\n{inputs}")
+        workflow.write_text(caller)
         made.append(clone)
         return clone
 
     yield make
     for clone in made:
-        for command in (folder / "environments").glob("*/bin/weighbridge"):
-            environment = {**os.environ, "WEIGHBRIDGE_HOME": str(home)}
-            subprocess.run([command, "--project", clone, "stop"], env=environment, check=False, timeout=60)
+        command = next((folder / "environments").glob("*/bin/weighbridge"), None)
+        if command is not None:
+            subprocess.run(
+                [command, "--project", clone, "stop"], env=dict(os.environ), check=False, timeout=60
+            )
 
 
-def guide_caller(home):
-    """The first workflow file of docs/github.md, for this forge and this machine."""
+def guide_caller(number, values):
+    """A workflow file of docs/github.md, with a reader's own values in it."""
     guide = (ROOT / "docs" / "github.md").read_text()
-    found = re.search(
+    found = re.findall(
         r"^```yaml\n(# \.github/workflows/release\.yml\n.*?)^```", guide, re.MULTILINE | re.DOTALL
     )
-    caller = found[1]
-    for word, value in (("OWNER", "acme"), ("COMMIT", REF), ("/srv/weighbridge", str(home))):
+    caller = found[number]
+    for word, value in {"OWNER": "acme", "COMMIT": REF, **values}.items():
         assert word in caller
         caller = caller.replace(word, value)
     return caller
@@ -172,7 +129,8 @@ def one_record(project: Project) -> dict:
 
 
 def test_pushes_move_the_champion_or_stop_at_the_gate(forge, user, home):
-    clone = user("acme/lending", policy="serve: {port: 0}")
+    caller = guide_caller(0, {"/srv/weighbridge": str(home)})
+    clone = user("acme/lending", caller, policy="serve: {port: 0}")
     first = forge_module.commit_all(clone, "Lending, the first model")
     run = forge.push(clone)
     assert results(run) == dict.fromkeys(JOBS, "success"), run.text()
@@ -180,7 +138,7 @@ def test_pushes_move_the_champion_or_stop_at_the_gate(forge, user, home):
     assert project.registry.by_alias(Alias.CHAMPION).version == "1"
     deployment = project.rollout().status()
 
-    with Client(deployment.router.url, one_record(project)) as client:
+    with machine.Client(deployment.router.url, one_record(project)) as client:
         client.wait_for("1")
 
         second = change(clone, "iterations: 120", "iterations: 130", "More trees")
@@ -224,43 +182,55 @@ def test_pushes_move_the_champion_or_stop_at_the_gate(forge, user, home):
     assert client.answers > 100
 
 
-BASE = os.environ.get("WEIGHBRIDGE_TEST_BASE", "local/python:3.11-slim")
-REGISTRY = os.environ.get("WEIGHBRIDGE_TEST_REGISTRY", "127.0.0.1:5005")
-
-
 @pytest.fixture
-def engine():
-    """An engine with the local base image, and a registry on this machine; else the test says what is missing."""
-    question = ["version"] if "WEIGHBRIDGE_TEST_BASE" in os.environ else ["image", "inspect", BASE]
-    try:
-        done = subprocess.run(["docker", *question], check=False, capture_output=True, timeout=30)
-    except FileNotFoundError:
-        done = None
-    if done is None or done.returncode != 0:
-        pytest.skip(f"no Docker engine with the image {BASE}; run .ci/docker.sh as root")
-    try:
-        urllib.request.urlopen(f"http://{REGISTRY}/v2/", timeout=5).close()
-    except OSError:
-        pytest.skip(f"no registry on {REGISTRY}; run .ci/docker.sh as root")
+def mlflow_server(tmp_path, monkeypatch):
+    with machine.mlflow_server(tmp_path) as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        yield address
 
 
-@pytest.mark.docker
-def test_a_pushed_model_is_served_from_its_image_by_digest(forge, user, home, engine):
+@pytest.mark.parametrize("served", [pytest.param("image", marks=pytest.mark.docker), "process"])
+def test_machines_that_forget_everything_release_with_an_mlflow_server(
+    forge, user, home, mlflow_server, served
+):
+    lack = machine.missing_for_images()
+    if (served == "image") == (lack is not None):
+        pytest.skip(lack or "the same with an image is tested")
+    values = {"/srv/weighbridge": str(home), "ghcr.io/": f"{machine.REGISTRY}/"}
+    caller = guide_caller(1, values)
+    image = f"      image: {machine.REGISTRY}/acme/lending\n"
+    caller = caller.replace(image, image + "      devices: '[\"cpu\"]'\n" if served == "image" else "")
+    target = "docker" if served == "image" else "local"
     clone = user(
-        "acme/lending-image",
-        policy="serve: {port: 0}\nrollout: {target: docker, ready_within_s: 180}",
-        inputs=f"      image: {REGISTRY}/acme/lending\n      devices: '[\"cpu\"]'\n    secrets: inherit\n",
-        secrets={"VARIABLES": f"WEIGHBRIDGE_BUILD_BASE={BASE}\\nWEIGHBRIDGE_RUNTIME_BASE={BASE}"},
+        f"acme/lending-{served}",
+        caller,
+        policy=f"serve: {{port: 0}}\nrollout: {{target: {target}, ready_within_s: 180}}",
+        secrets={
+            "MLFLOW_TRACKING_URI": mlflow_server,
+            "VARIABLES": f"WEIGHBRIDGE_BUILD_BASE={machine.BASE}\\nWEIGHBRIDGE_RUNTIME_BASE={machine.BASE}",
+        },
     )
-    forge_module.commit_all(clone, "Lending, as an image")
+    (clone / "requirements.txt").write_text("scikit-learn\n")
+    forge_module.commit_all(clone, "Lending")
     run = forge.push(clone)
-    assert results(run) == dict.fromkeys([*JOBS, "Image (cpu)"], "success"), run.text()
+    expected = [*JOBS, "Image (cpu)"] if served == "image" else JOBS
+    assert results(run) == dict.fromkeys(expected, "success"), run.text()
+    assert [name.rpartition("-")[2] for name in run.artifacts[1:]] == [
+        "registered",
+        "trained",
+        "validated",
+        "weighed",
+    ]
+    assert mlflow_server not in run.text()
+
     project = Project.open(clone)
+    champion = project.registry.by_alias(Alias.CHAMPION)
+    assert champion.version == "1"
+    assert (home / "releases" / champion.release_id / "decision.json").exists()
     deployment = project.rollout().status()
     lane = next(placed.lane for placed in deployment.lanes if placed.role == "champion")
-    assert lane.target == "docker"
-    assert re.fullmatch(rf"{REGISTRY}/acme/lending@sha256:[0-9a-f]{{64}}", lane.artefact)
-    assert project.registry.by_alias(Alias.CHAMPION).version == lane.version == "1"
-    with Client(deployment.router.url, one_record(project)) as client:
+    assert (lane.target, lane.version) == (target, "1")
+    assert re.search(r"@sha256:[0-9a-f]{64}$" if served == "image" else r"/bundles/lending-1$", lane.artefact)
+    with machine.Client(deployment.router.url, one_record(project)) as client:
         client.wait_for("1")
     assert client.failures == []

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { report } from "../src/report.js";
 import { sample } from "./sample.js";
 
@@ -50,8 +50,16 @@ async function run(inputs, matches = []) {
   return core;
 }
 
+const made = [];
+after(() => made.forEach((place) => rmSync(place, { recursive: true })));
+
+function emptyFolder() {
+  made.push(mkdtempSync(join(tmpdir(), "gate-report-")));
+  return made.at(-1);
+}
+
 function folder(content = JSON.stringify(sample())) {
-  const place = mkdtempSync(join(tmpdir(), "gate-report-"));
+  const place = emptyFolder();
   writeFileSync(join(place, "decision.json"), content);
   return place;
 }
@@ -99,7 +107,7 @@ const UNREADABLE = [
   [
     "a folder that has a folder of that name",
     () => {
-      const place = mkdtempSync(join(tmpdir(), "gate-report-"));
+      const place = emptyFolder();
       mkdirSync(join(place, "decision.json"));
       return place;
     },

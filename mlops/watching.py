@@ -14,6 +14,7 @@ from mlops.registry.promote import fetch_bundle
 from monitoring.record import WatchPass
 from monitoring.run import monitor_once, record_failure
 from monitoring.types import Finding
+from monitoring.windows import read_reference
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,12 +26,10 @@ def open_watch(
     """Give the function that looks once at the champion of now; every call asks the registry who that is."""
 
     def look() -> WatchPass:
-        import polars as pl
-
         bundle = _champion(project)
         return monitor_once(
             log=project.request_log,
-            reference=pl.read_parquet(bundle.reference),
+            reference=read_reference(bundle.reference),
             model=bundle.model,
             version=bundle.version,
             task=bundle.task,

@@ -177,9 +177,9 @@ def pushed(build: Callable[..., Image], image: Image, bundle: Bundle, registry: 
     return build(bundle, tag=f"{registry}/weighbridge-test/small:v1", push=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def run(engine: DockerClient) -> Iterator[Callable[..., str]]:
-    """Starts containers as confined as a lane's and removes them after the test."""
+    """Starts containers as confined as a lane's and removes them after the file's tests."""
     started: list[str] = []
 
     def start(image: str, *options: str, command: tuple[str, ...] = ()) -> str:
@@ -222,10 +222,10 @@ def ask() -> Callable[..., tuple[int, Any]]:
 
 @pytest.fixture(scope="session")
 def ready() -> Callable[..., None]:
-    """Waits until a server says that it is ready, at most a minute."""
+    """Waits until a server says that it is ready, at most three minutes."""
 
     def wait(address: str) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             try:
                 if get(address, "/health/ready")[0] == 200:
@@ -233,6 +233,6 @@ def ready() -> Callable[..., None]:
             except (OSError, http.client.HTTPException):
                 pass
             time.sleep(0.2)
-        pytest.fail(f"{address} was not ready within 60 s")
+        pytest.fail(f"{address} was not ready within 180 s")
 
     return wait

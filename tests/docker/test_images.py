@@ -27,7 +27,7 @@ Build = Callable[..., Image]
 Ask = Callable[..., tuple[int, Any]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server(run: Run, engine: DockerClient, image: Image, ready: Callable[[str], None]) -> tuple[str, str]:
     container = run(image.reference, "--publish", "127.0.0.1::8080")
     address = engine.ask("port", container, "8080/tcp").splitlines()[0]

@@ -53,6 +53,12 @@ USERS = {
         policy("metric: accuracy", "metric: acuracy"),
         ["acuracy", "did you mean 'accuracy'?"],
     ),
+    "unknown watched metric": (
+        policy(
+            "serve: {port: 0}", "serve: {port: 0}\nmonitor: {performance: [{metric: roc_acu, at_least: 0.5}]}"
+        ),
+        ["roc_acu", "did you mean 'roc_auc'?"],
+    ),
     "missing file": (policy("holdout.parquet", "holdot.parquet"), ["holdot.parquet"]),
     "target absent": (policy("target: late", "target: lat"), ["'lat'", "did you mean 'late'?"]),
     "ignored column absent": (policy("[group]", "[grup]"), ["'grup'", "did you mean 'group'?"]),

@@ -2,6 +2,7 @@
 
 import json
 
+from evaluation.metrics.builtin import find_metric
 from evaluation.plan import check_gate
 from evaluation.types import Verdict
 from mlops.data.validate import validate, validation_to_json
@@ -16,6 +17,8 @@ def perform(release: Release, advance: Fraction) -> StepDone:
 
     policy, dataset = release.project.policy, release.project.dataset
     check_gate(policy.gate, task=policy.task, columns=dataset.evaluate.columns)
+    for watched in policy.monitor.performance:
+        find_metric(watched.metric)
     suite = release.project.folder / policy.data.expectations if policy.data.expectations else None
     found = validate(dataset, task=policy.task, data=policy.data, expectations=suite, progress=advance)
     content = validation_to_json(found)

@@ -98,6 +98,25 @@ def test_an_observed_value_is_told(run: Run) -> None:
     assert check.message == "train: observed 0.25; holdout: observed 0.25"
 
 
+def test_results_are_json_values(run: Run, people: People) -> None:
+    holdout = people(200, start=400).with_columns(
+        income=pl.when(pl.col("age") == 20).then(float("inf")).otherwise("income")
+    )
+    found = run(
+        """
+        - {type: expect_column_max_to_be_between, kwargs: {column: age, max_value: 10}}
+        - {type: expect_column_mean_to_be_between, kwargs: {column: income, max_value: 10}}
+        - {type: expect_column_values_to_be_in_set, kwargs: {column: city, value_set: [Taipei]}}
+        """,
+        holdout,
+    )
+
+    highest, mean, city = (check.detail["holdout"] for check in found.values())
+    assert highest == {"observed_value": 77}
+    assert mean == {"observed_value": "inf"}
+    assert sorted(city["examples"]) == ["Hualien", "Tainan"]
+
+
 def test_two_lines_of_one_name_are_told_apart(run: Run) -> None:
     line = "{type: expect_column_values_to_be_between, kwargs: {column: age, min_value: %d}}"
     found = run(f"[{line % 18}, {line % 50}]")

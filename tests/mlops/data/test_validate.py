@@ -184,6 +184,18 @@ def test_classes_may_be_of_any_kind(
     assert validate(dataset(train, holdout), task=Task.BINARY, data=data).verdict is Verdict.PASS
 
 
+def test_nan_is_no_class(dataset: MakeDataset, data: DataConfig, people: People) -> None:
+    numbers = pl.when(pl.col("age") == 20).then(float("nan")).otherwise(pl.col("default").cast(pl.Float64))
+    loaded = dataset(
+        *(table.with_columns(default=numbers) for table in (people(400), people(200, start=400)))
+    )
+
+    found = checked(loaded, data)
+
+    assert found["target"].verdict is Verdict.FAIL
+    assert list(found["class balance"].detail["counts"]["train"]) == ["0.0", "1.0"]
+
+
 def test_more_classes_than_two(dataset: MakeDataset, data: DataConfig) -> None:
     loaded = dataset(target="city")
 

@@ -53,6 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         leave(f"{error.format_message()}\n  next: weighbridge --help", ExitCode.USER_ERROR)
     except (typer.Abort, KeyboardInterrupt):
         leave("interrupted\n  next: the same command again; it goes on where it stopped", 130)
+    except OSError as error:
+        if debug:
+            raise
+        place = f" at {error.filename}" if error.filename else ""
+        leave(
+            f"{error.strerror or type(error).__name__}{place}\n  expected: a machine with room, and rights to "
+            "read and write there\n  next: mend that, then the same command again; it goes on where it stopped",
+            ExitCode.ENVIRONMENT,
+        )
     except Exception as error:
         if debug:
             raise

@@ -13,7 +13,7 @@ def build(release: Release, *, device: str, push: str | None, wheel: Path | None
     project = release.project
     version = project.registry.by_version(release.journal.result(Step.REGISTER)["version"])
     bundle = fetch_bundle(project.registry, version, project.home / "bundles")
-    name = push or f"weighbridge/{bundle.model}"
+    name = push or f"weighbridge/{bundle.model.lower()}"
     return build_image(
         bundle,
         device=Device(device),

@@ -49,11 +49,11 @@ class UserError(WeighbridgeError):
     exit_code = ExitCode.USER_ERROR
 
 
-class EnvironmentProblem(WeighbridgeError):
+class EnvironmentProblem(WeighbridgeError):  # noqa: N818 - a problem, as people say
     """The machine, a port, a store or the network is at fault; the same command may work later."""
 
     exit_code = ExitCode.ENVIRONMENT
 
 
-class Undefined(WeighbridgeError):
+class Undefined(WeighbridgeError):  # noqa: N818 - not an error, a state
     """A metric has no value for these rows; the gate records it as inconclusive."""

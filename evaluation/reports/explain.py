@@ -61,7 +61,7 @@ def _data(decision: Mapping[str, Any]) -> str:
     checks = validation.get("checks", [])
     text = (
         f"It learned from {train['path']} ({train['rows']:,} rows, SHA-256 {train['sha256'][:12]}) and was judged on "
-        f"{holdout['path']} ({holdout['rows']:,} rows, SHA-256 {holdout['sha256'][:12]}), which it had not seen."
+        f"{holdout['path']} ({holdout['rows']:,} rows, SHA-256 {holdout['sha256'][:12]})."
     )
     if not checks:
         return text

@@ -36,8 +36,8 @@ def to_svg(picture: Picture) -> str:
 
 
 def _zero(picture: Picture) -> str:
-    """No difference, where it is on the axis and not the bound itself."""
-    if not picture.start < 0 < picture.end or picture.bound == 0:
+    """No difference, where the values are differences and it is not the bound itself."""
+    if not min(picture.low, picture.bound) < 0 < picture.end or picture.bound == 0:
         return ""
     x = round(place(picture, 0.0) * _WIDTH, 1)
     return f'<line class="zero" x1="{x}" y1="10" x2="{x}" y2="26"/>'

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -55,18 +55,10 @@ def create_app(
     example = typical_record(model.inputs, bundle.reference)
     readiness = Readiness()
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        _warm_up(handler, example)
-        writer.start()
-        yield
-        readiness.draining = True
-        await anyio.to_thread.run_sync(writer.close)
-
     app = FastAPI(
         title=f"{bundle.model} {bundle.version}",
         version=bundle.version,
-        lifespan=lifespan,
+        lifespan=_lifespan(handler, writer, readiness, example),
         redirect_slashes=False,
         # First in the list is first to see a request and last to see its answer.
         middleware=[
@@ -84,6 +76,20 @@ def create_app(
     app.include_router(operation_routes(readiness, metrics, _about(bundle, model, clock())))
     app.openapi = openapi(app, schemas, example)  # type: ignore[method-assign]
     return app
+
+
+def _lifespan(
+    handler: Handler, writer: RequestLogWriter, readiness: Readiness, example: Mapping[str, Any]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        _warm_up(handler, example)
+        writer.start()
+        yield
+        readiness.draining = True
+        await anyio.to_thread.run_sync(writer.close)
+
+    return lifespan
 
 
 def _warm_up(handler: Handler, example: Mapping[str, Any]) -> None:

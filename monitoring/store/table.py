@@ -21,6 +21,8 @@ _CREATE_ATTEMPTS = 10
 _COMPACT_EVERY = 200
 # A file of this size is left alone, so that a busy day is not rewritten at every merge.
 _FILE_BYTES = 16 * 2**20
+# Files are read in no order; the id makes that of rows of one moment the same each time.
+_ORDER = ("at", "id")
 _KEEP_MERGED = timedelta(hours=1)
 _CONFIGURATION = {
     "delta.logRetentionDuration": "interval 1 days",
@@ -30,7 +32,7 @@ _CONFIGURATION = {
 
 
 class DayTable:
-    """A table with columns `at` (UTC) and `day` (its date, the partition); made by the first append."""
+    """A table with columns `at` (UTC), `id` and `day` (the date, its partition); made by the first append."""
 
     def __init__(self, address: str, schema: pl.Schema) -> None:
         self._address = address
@@ -65,7 +67,7 @@ class DayTable:
             if since is not None:
                 rows = _from(rows, since.astimezone(UTC))
             if last is None:
-                return rows.sort("at", maintain_order=True).collect()
+                return rows.sort(_ORDER).collect()
             return _newest(rows, last, pl.DataFrame(table.get_add_actions(flatten=True)))
 
     def compact(self) -> None:
@@ -169,7 +171,7 @@ def _newest(rows: pl.LazyFrame, last: int, files: pl.DataFrame) -> pl.DataFrame:
         enough = files.filter(pl.col("held") >= sought)
         start = enough["min.at"].first()
         part = rows if not isinstance(start, datetime) else _from(rows, start)
-        found = part.sort("at", maintain_order=True).tail(last).collect()
+        found = part.sort(_ORDER).tail(last).collect()
         if found.height == last or not isinstance(start, datetime):
             return found
         sought *= 4

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import threading
 import warnings
@@ -18,8 +19,10 @@ from evaluation.types import Outputs
 from mlops.decision.record import DecisionRecord
 from mlops.packaging.bundle import Bundle, model_digest
 from mlops.packaging.load import InputField, load_model
+from mlops.serving.app import create_app
 from mlops.serving.settings import Settings
 from monitoring.store.base import LabelRecord, RequestRecord
+from monitoring.store.delta import DeltaRequestLog
 
 RELEASE = "20260301-120000-1a2b3c4d"
 
@@ -200,7 +203,29 @@ class Client:
     def post(self, path, **options):
         return self.request("POST", path, **options)
 
+    def post_json(self, body, path="/predict", **headers):
+        """Post bytes as they are, anything else as JSON."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.post(path, content=content, headers={"content-type": "application/json", **headers})
+
+    def metric(self, name, **labels):
+        """A metric's value in the exposition, None where there is no such line."""
+        for line in self.get("/metrics").text.splitlines():
+            head, _, number = line.rpartition(" ")
+            if head.partition("{")[0] == name and all(
+                f'{key}="{text}"' in head for key, text in labels.items()
+            ):
+                return float(number)
+        return None
+
 
 @pytest.fixture(scope="session")
 def open_client():
     return Client
+
+
+@pytest.fixture
+def client(bundle, model, settings, open_client):
+    """A client of an application over the real bundle and a real store."""
+    with open_client(create_app(bundle, model, DeltaRequestLog(settings.log_dir), settings)) as client:
+        yield client

@@ -1,7 +1,6 @@
-"""The Delta Lake request log: what goes in comes out, also across versions, processes and failures."""
+"""The Delta Lake request log: what goes in comes out, also across versions of a model."""
 
 import datetime as dt
-import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +8,10 @@ from pathlib import Path
 import deltalake
 import polars as pl
 import pytest
-from deltalake.exceptions import CommitFailedError
 
 from evaluation.errors import EnvironmentProblem
 from monitoring.store import table
-from monitoring.store.base import LabelRecord, RequestLog, RequestRecord
-from monitoring.store.delta import DeltaRequestLog
+from monitoring.store.base import LabelRecord, RequestRecord
 
 START = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 FIXED = ["id", "at", "version", "release_id", "latency_ms", "prediction", "score", "target"]
@@ -36,11 +33,6 @@ def record(number, *, hours=0.0, model="lending", version="1", label=1, **inputs
 
 def label(number, value=1, *, hours=0.0):
     return LabelRecord(id=f"r{number}", at=START + dt.timedelta(hours=hours), label=value)
-
-
-@pytest.fixture
-def log(tmp_path) -> RequestLog:
-    return DeltaRequestLog(tmp_path / "log")
 
 
 def files(log_folder: Path) -> list[Path]:
@@ -220,104 +212,6 @@ class TestCompaction:
         log.compact()
         assert len(files(tmp_path)) == 1
         assert log.read(model="lending").height == 5
-
-
-def append_many(folder, name, count, barrier):
-    log = DeltaRequestLog(folder)
-    barrier.wait()
-    for number in range(count):
-        log.append([record(number, version=name, **{f"only_{name}": number})])
-        log.append_labels([label(number)])
-
-
-def test_several_processes_make_and_fill_one_log_while_it_is_read_and_compacted(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(4)
-    writers = [
-        context.Process(target=append_many, args=(tmp_path / "log", name, 15, barrier))
-        for name in ("a", "b", "c")
-    ]
-    for writer in writers:
-        writer.start()
-    barrier.wait()
-    reader = DeltaRequestLog(tmp_path / "log")
-    seen = 0
-    while any(writer.is_alive() for writer in writers):
-        rows = reader.read(model="lending").height
-        assert rows >= seen
-        seen = rows
-        reader.compact()
-    assert [writer.exitcode for writer in writers] == [0, 0, 0]
-    frame = reader.read(model="lending")
-    assert frame.height == frame.select("version", "id").unique().height == 45
-    assert frame["target"].null_count() == 0
-
-
-class TestFailures:
-    def test_a_commit_that_landed_although_an_error_was_told_is_not_repeated(self, log, monkeypatch):
-        def lands_and_raises(*args, **options):
-            write(*args, **options)
-            raise OSError("no space left on device")
-
-        write = deltalake.write_deltalake
-        monkeypatch.setattr(deltalake, "write_deltalake", lands_and_raises)
-        log.append([record(0)])
-        monkeypatch.undo()
-        log.append([record(1)])
-        assert log.read(model="lending")["id"].to_list() == ["r0", "r1"]
-
-    def test_a_commit_that_failed_is_told_and_can_be_repeated(self, log, monkeypatch):
-        def fails(*args, **options):
-            raise OSError("no space left on device")
-
-        monkeypatch.setattr(deltalake, "write_deltalake", fails)
-        with pytest.raises(EnvironmentProblem, match="no space left on device"):
-            log.append([record(0)])
-        monkeypatch.undo()
-        log.append([record(0)])
-        assert log.read(model="lending").height == 1
-
-    def test_two_first_writers(self, log, tmp_path, monkeypatch):
-        def comes_second(*args, **options):
-            create(*args, **options)
-            raise CommitFailedError("protocol changed since last commit")
-
-        create = deltalake.DeltaTable.create
-        monkeypatch.setattr(deltalake.DeltaTable, "create", comes_second)
-        log.append([record(0)])
-        assert log.read(model="lending").height == 1
-
-    def test_a_folder_that_is_a_file(self, tmp_path):
-        (tmp_path / "log").write_text("")
-        with pytest.raises(EnvironmentProblem, match="cannot append to the request log"):
-            DeltaRequestLog(tmp_path / "log").append([record(0)])
-
-    def test_a_log_of_another_making(self, log, tmp_path):
-        deltalake.write_deltalake(tmp_path / "log" / "requests", pl.DataFrame({"other": [1]}))
-        with pytest.raises(EnvironmentProblem):
-            log.append([record(0)])
-        with pytest.raises(EnvironmentProblem):
-            log.read(model="lending")
-
-    def test_a_writer_that_slept_while_the_log_was_cleaned_loses_nothing(self, log, tmp_path):
-        log.append([record(0)])
-        other = DeltaRequestLog(tmp_path / "log")
-        for number in range(1, 4):
-            other.append([record(number)])
-        requests = deltalake.DeltaTable(tmp_path / "log" / "requests")
-        requests.create_checkpoint()
-        for version in range(requests.version()):
-            (tmp_path / "log" / "requests" / "_delta_log" / f"{version:020}.json").unlink()
-        log.append([record(4)])
-        assert log.read(model="lending").height == 5
-
-    def test_values_stay_out_of_the_statistics_of_the_table(self, log, tmp_path):
-        log.append([record(0, name="Grace Hopper", label="granted")])
-        commits = (tmp_path / "log" / "requests" / "_delta_log").glob("*.json")
-        text = "".join(path.read_text() for path in commits)
-        assert "min.at" in text or "minValues" in text
-        assert "Hopper" not in text
-        assert "granted" not in text
 
 
 def test_importing_the_store_does_not_import_deltalake():

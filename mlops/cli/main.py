@@ -13,6 +13,8 @@ from mlops.calm import calm_threads
 from mlops.cli import demo, explore, release, serve, watch
 from mlops.cli.context import PROJECT_OPTION, Settings
 
+_INTERRUPTED = 130  # as the shell says of a command that Ctrl+C ended
+
 app = typer.Typer(
     name="weighbridge",
     help="Weigh every model before it may serve, and go on weighing it while it serves.",
@@ -45,33 +47,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
         warnings.simplefilter("ignore")
     try:
         code = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
-    except WeighbridgeError as error:
+    except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise
-        leave(str(error), error.exit_code)
-    except TyperException as error:
-        leave(f"{error.format_message()}\n  next: weighbridge --help", ExitCode.USER_ERROR)
-    except (typer.Abort, KeyboardInterrupt):
-        leave("interrupted\n  next: the same command again; it goes on where it stopped", 130)
-    except OSError as error:
-        if debug:
-            raise
-        place = f" at {error.filename}" if error.filename else ""
-        leave(
-            f"{error.strerror or type(error).__name__}{place}\n  expected: a machine with room, and rights to "
-            "read and write there\n  next: mend that, then the same command again; it goes on where it stopped",
-            ExitCode.ENVIRONMENT,
-        )
-    except Exception as error:
-        if debug:
-            raise
-        leave(
-            f"unexpected {type(error).__name__}: {str(error)[:300]}\n"
-            "  expected: this not to happen\n  next: the same command with WEIGHBRIDGE_DEBUG=1 shows where",
-            ExitCode.ENVIRONMENT,
-        )
+        leave(*told(error))
     else:
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def told(error: BaseException) -> tuple[str, int]:
+    """What a person reads about an error, and the exit code that says whose it is."""
+    match error:
+        case WeighbridgeError():
+            return str(error), error.exit_code
+        case TyperException():
+            return f"{error.format_message()}\n  next: weighbridge --help", ExitCode.USER_ERROR
+        case typer.Abort() | KeyboardInterrupt():
+            return "interrupted\n  next: the same command again; it goes on where it stopped", _INTERRUPTED
+        case OSError():
+            place = f" at {error.filename}" if error.filename else ""
+            return (
+                f"{error.strerror or type(error).__name__}{place}\n  expected: a machine with room, and rights to "
+                "read and write there\n  next: mend that, then the same command again; it goes on where it stopped",
+                ExitCode.ENVIRONMENT,
+            )
+    return (
+        f"unexpected {type(error).__name__}: {str(error)[:300]}\n  expected: this not to happen\n"
+        "  next: the same command with WEIGHBRIDGE_DEBUG=1 shows where",
+        ExitCode.ENVIRONMENT,
+    )
 
 
 def leave(message: str, code: int) -> None:

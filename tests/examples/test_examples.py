@@ -63,8 +63,12 @@ def test_the_page_names_origin_and_licence(folder: Folder, name: str, said: str)
 
 
 def test_the_page_explains_every_column(folder: Folder, name: str) -> None:
-    page = (folder(name) / "DATA.md").read_text()
-    explained = set(re.findall(r"`(\w+)`", page))
+    table = (folder(name) / "DATA.md").read_text().split("\n## Columns\n")[1].split("\n## ")[0]
+    explained = {
+        word
+        for cell in re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)
+        for word in re.findall(r"`(\w+)`", cell)
+    }
 
     for column in opened(folder(name))[1].train.columns:
         month = re.fullmatch(r"(status|bill|paid)_(\w{3})", column)

@@ -13,6 +13,12 @@ from mlops.calm import calm_threads
 from mlops.cli import demo, explore, release, serve, watch
 from mlops.cli.context import PROJECT_OPTION, Settings
 
+_MEND = """\
+  expected: a machine with room, and rights to read and write there
+  next: mend that, then the same command again; it goes on where it stopped"""
+_UNEXPECTED = """\
+  expected: this not to happen
+  next: the same command with WEIGHBRIDGE_DEBUG=1 shows where"""
 _INTERRUPTED = 130  # as the shell says of a command that Ctrl+C ended
 
 app = typer.Typer(
@@ -66,16 +72,10 @@ def told(error: BaseException) -> tuple[str, int]:
             return "interrupted\n  next: the same command again; it goes on where it stopped", _INTERRUPTED
         case OSError():
             place = f" at {error.filename}" if error.filename else ""
-            return (
-                f"{error.strerror or type(error).__name__}{place}\n  expected: a machine with room, and rights to "
-                "read and write there\n  next: mend that, then the same command again; it goes on where it stopped",
-                ExitCode.ENVIRONMENT,
-            )
-    return (
-        f"unexpected {type(error).__name__}: {str(error)[:300]}\n  expected: this not to happen\n"
-        "  next: the same command with WEIGHBRIDGE_DEBUG=1 shows where",
-        ExitCode.ENVIRONMENT,
-    )
+            text = f"{error.strerror or type(error).__name__}{place}\n{_MEND}"
+        case _:
+            text = f"unexpected {type(error).__name__}: {str(error)[:300]}\n{_UNEXPECTED}"
+    return text, ExitCode.ENVIRONMENT
 
 
 def leave(message: str, code: int) -> None:

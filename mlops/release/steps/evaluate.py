@@ -2,20 +2,24 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from evaluation.config import GateConfig
 from evaluation.errors import UserError, WeighbridgeError
 from evaluation.json_codec import measurements_to_json
+from evaluation.metrics.base import Need
+from evaluation.metrics.builtin import METRICS
 from evaluation.plan import latency_requests
 from evaluation.predict import measure_latency, predict
 from evaluation.run import measure
-from evaluation.types import Outputs
+from evaluation.types import FloatArray, Outputs
 from mlops.decision.record import write_whole
 from mlops.packaging.bundle import model_digest
 from mlops.packaging.load import LoadedModel, load_model
-from mlops.registry.client import Alias
+from mlops.registry.client import Alias, ModelVersion
 from mlops.registry.promote import fetch_bundle
 from mlops.release.journal import Step
 from mlops.release.run import Fraction, Release, StepDone
@@ -25,13 +29,22 @@ _REFERENCE_ROWS = 20_000
 
 @dataclass(frozen=True)
 class Champion:
-    """Who the challenger is compared with: what it said, or why it could not be asked."""
+    """Who the challenger is compared with: the model and what it said, or why it could not be asked."""
 
-    version: str
-    release_id: str | None
-    model_digest: str | None
-    outputs: Outputs | None
+    version: ModelVersion
+    model: LoadedModel | None = None
+    outputs: Outputs | None = None
     problem: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """For the evidence of the release."""
+        found = self.version
+        return {
+            "version": found.version,
+            "release_id": found.release_id,
+            "model_digest": found.model_digest,
+            "problem": self.problem,
+        }
 
 
 def perform(release: Release, advance: Fraction) -> StepDone:
@@ -40,12 +53,12 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     require_weighed(release)
     policy, dataset = project.policy, project.dataset
     model = load_model(release.folder / "model", task=policy.task, threshold=policy.gate.threshold)
-    features = dataset.evaluate.select(dataset.features)
-    outputs = predict(model, features, task=policy.task)
+    outputs = predict(model, dataset.evaluate.select(dataset.features), task=policy.task)
     champion = ask_champion(release)
     advance(0.2)
-    requests = latency_requests(policy.gate)
-    latency = measure_latency(model, features, seed=policy.gate.seed, requests=requests) if requests else None
+    latency = _latency(release, model)
+    champion_model = champion.model if champion and _compares_latency(policy.gate) else None
+    champion_latency = _latency(release, champion_model)
     advance(0.4)
     found = measure(
         task=policy.task,
@@ -55,27 +68,35 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         champion=champion.outputs if champion else None,
         champion_problem=champion.problem if champion else None,
         latency_ms=latency,
+        champion_latency_ms=champion_latency,
         gate=policy.gate,
         progress=lambda share: advance(0.4 + 0.6 * share),
     )
-    content = {
-        "champion": None
-        if champion is None
-        else {
-            "version": champion.version,
-            "release_id": champion.release_id,
-            "model_digest": champion.model_digest,
-            "problem": champion.problem,
-        },
-        **measurements_to_json(found),
-    }
+    content = {"champion": champion.to_json() if champion else None, **measurements_to_json(found)}
     _keep_predictions(release, outputs, champion)
     _keep_reference(release, model, outputs)
     write_whole(release.folder / "evaluation.json", json.dumps(content, indent=1, allow_nan=False).encode())
-    against = f"against champion version {champion.version}" if champion else "no champion yet"
+    against = f"against champion version {champion.version.version}" if champion else "no champion yet"
     return StepDone(
         {"measurements": len(found.items)},
-        f"{features.height:,} rows, {len(found.items)} measurements, {against}",
+        f"{dataset.evaluate.height:,} rows, {len(found.items)} measurements, {against}",
+    )
+
+
+def _latency(release: Release, model: LoadedModel | None) -> FloatArray | None:
+    """Time single rows, as many as the policy's latency checks need; None where there are no such checks."""
+    gate, dataset = release.project.policy.gate, release.project.dataset
+    requests = latency_requests(gate)
+    if model is None or requests == 0:
+        return None
+    rows = dataset.evaluate.select(field.name for field in model.inputs)
+    return measure_latency(model, rows, seed=gate.seed, requests=requests)
+
+
+def _compares_latency(gate: GateConfig) -> bool:
+    return any(
+        check.no_worse_than_champion_by is not None and Need.LATENCY in METRICS[check.metric].needs
+        for check in gate.checks
     )
 
 
@@ -96,17 +117,18 @@ def ask_champion(release: Release) -> Champion | None:
     version = project.registry.by_alias(Alias.CHAMPION)
     if version is None:
         return None
+    holdout = project.dataset.evaluate
     try:
         bundle = fetch_bundle(project.registry, version, project.home / "bundles")
         model = load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold)
-        missing = [field.name for field in model.inputs if field.name not in project.dataset.evaluate.columns]
+        missing = [field.name for field in model.inputs if field.name not in holdout.columns]
         if missing:
-            outputs, problem = None, f"the holdout lacks the champion's features {', '.join(missing)}"
-        else:
-            outputs, problem = predict(model, project.dataset.evaluate, task=bundle.task), None
+            return Champion(
+                version, problem=f"the holdout lacks the champion's features {', '.join(missing)}"
+            )
+        return Champion(version, model, predict(model, holdout, task=bundle.task))
     except WeighbridgeError as error:
-        outputs, problem = None, error.found
-    return Champion(version.version, version.release_id, version.model_digest, outputs, problem)
+        return Champion(version, problem=error.found)
 
 
 def _keep_predictions(release: Release, outputs: Outputs, champion: Champion | None) -> None:

@@ -1,5 +1,6 @@
 """The house itself: locks, start-up, the README's promises."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -93,3 +94,33 @@ def test_the_package_says_its_version_once() -> None:
 
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert version("weighbridge") == declared
+
+
+IMPORTED_IN = {
+    "apprise": {"monitoring/alerts/send.py"},
+    "deltalake": {"monitoring/store/table.py"},
+    "evidently": {"monitoring/report.py"},
+    "great_expectations": {"mlops/data/suite.py", "mlops/data/expectations.py"},
+    "mlflow": {"mlops/mlflow_store.py", "mlops/registry/client.py"},
+    "skops": {"mlops/packaging/save.py"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    """The first names of every import of a file, wherever it stands."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_a_heavy_library_is_known_to_one_place() -> None:
+    found: dict[str, set[str]] = {library: set() for library in IMPORTED_IN}
+    for package in ("mlops", "evaluation", "monitoring"):
+        for path in (ROOT / package).rglob("*.py"):
+            for library in imported(path) & set(found):
+                found[library].add(path.relative_to(ROOT).as_posix())
+    assert found == IMPORTED_IN

@@ -99,7 +99,7 @@ def load_model(model_dir: Path, *, task: Task, threshold: float) -> LoadedModel:
     require_no_pickle(model_dir)
     try:
         with _skops_allowed(), forgotten(model_dir):
-            pyfunc = mlflow.pyfunc.load_model(str(model_dir))
+            pyfunc = mlflow.pyfunc.load_model(str(model_dir), suppress_warnings=True)
     except Exception as error:
         raise EnvironmentProblem(
             f"the model in {model_dir} does not load: {error.__class__.__name__}: {str(error)[:300]}",

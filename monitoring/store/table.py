@@ -155,7 +155,7 @@ class DayTable:
             raise EnvironmentProblem(
                 f"cannot {deed} the request log at {self._address}: {type(error).__name__}: {error}",
                 expected="a Delta Lake table that this process may read and write, and free space",
-                next_step="check the folder; `weighbridge status` tells whether records are waiting",
+                next_step="check the folder; weighbridge_log_queue_records at /metrics tells how many records wait",
             ) from error
 
 

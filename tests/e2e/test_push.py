@@ -189,13 +189,18 @@ def mlflow_server(tmp_path, monkeypatch):
         yield address
 
 
-@pytest.mark.parametrize("served", [pytest.param("image", marks=pytest.mark.docker), "process"])
-def test_machines_that_forget_everything_release_with_an_mlflow_server(
-    forge, user, home, mlflow_server, served
-):
+@pytest.fixture(params=[pytest.param("image", marks=pytest.mark.docker), "process"])
+def served(request):
+    """How the model is served: from an image where this machine can build one, else by a process."""
     lack = machine.missing_for_images()
-    if (served == "image") == (lack is not None):
+    if (request.param == "image") == (lack is not None):
         pytest.skip(lack or "the same with an image is tested")
+    return request.param
+
+
+def test_machines_that_forget_everything_release_with_an_mlflow_server(
+    served, forge, user, home, mlflow_server
+):
     values = {"/srv/weighbridge": str(home), "ghcr.io/": f"{machine.REGISTRY}/"}
     caller = guide_caller(1, values)
     image = f"      image: {machine.REGISTRY}/acme/lending\n"

@@ -5,7 +5,9 @@ import os
 import warnings
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
+
+_TRACKING = "MLFLOW_TRACKING_URI"
 
 
 def quiet_mlflow() -> ModuleType:
@@ -30,9 +32,24 @@ def quiet_mlflow() -> ModuleType:
 
 def tracking_uri(home: Path) -> str:
     """The store in use: what MLFLOW_TRACKING_URI says, else SQLite inside the home folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}"
+    return os.environ.get(_TRACKING) or f"sqlite:///{home / 'mlflow.db'}"
 
 
 def is_embedded(home: Path) -> bool:
     """Whether runs and versions live in the home folder."""
     return tracking_uri(home).endswith(f"{home / 'mlflow.db'}")
+
+
+def point_at(mlflow: Any, uri: str) -> None:
+    """Make a store the one that MLflow's functions use in this process.
+
+    MLflow also writes it into MLFLOW_TRACKING_URI, where it would look like the user's wish for every other project;
+    the variable is put back.
+    """
+    before = os.environ.get(_TRACKING)
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    if before is None:
+        os.environ.pop(_TRACKING, None)
+    else:
+        os.environ[_TRACKING] = before

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.errors import EnvironmentProblem, UserError
+from mlops.mlflow_store import point_at
 
 _TAG = "weighbridge."
 
@@ -38,8 +39,7 @@ def open_store(mlflow: Any, uri: str, model: str, artifacts: Path) -> Any:
     Raises EnvironmentProblem when the store is locked, unreachable or refuses the credentials.
     """
     with store_errors(uri):
-        mlflow.set_tracking_uri(uri)
-        mlflow.set_registry_uri(uri)
+        point_at(mlflow, uri)
         if mlflow.get_experiment_by_name(model) is None:
             place = artifacts.as_uri() if uri.startswith("sqlite:") else None
             mlflow.create_experiment(model, artifact_location=place)
@@ -79,8 +79,8 @@ class Registry:
 
     def __init__(self, mlflow: Any, model: str) -> None:
         self._mlflow = mlflow
-        self._client = mlflow.MlflowClient()
         self._uri = mlflow.get_tracking_uri()
+        self._client = mlflow.MlflowClient(self._uri, self._uri)
         self.model = model
 
     def by_alias(self, alias: Alias) -> ModelVersion | None:
@@ -174,16 +174,16 @@ class Registry:
         """Copy a version's model files into a folder."""
         with store_errors(self._uri):
             uri = f"models:/{self.model}/{version.version}"
-            return Path(self._mlflow.artifacts.download_artifacts(uri, dst_path=str(folder)))
+            return self._download(folder, artifact_uri=uri)
 
     def download_evidence(self, version: ModelVersion, name: str, folder: Path) -> Path:
         """Copy one file of a version's evidence into a folder."""
         with store_errors(self._uri):
-            return Path(
-                self._mlflow.artifacts.download_artifacts(
-                    run_id=version.run_id, artifact_path=f"weighbridge/{name}", dst_path=str(folder)
-                )
-            )
+            return self._download(folder, run_id=version.run_id, artifact_path=f"weighbridge/{name}")
+
+    def _download(self, folder: Path, **what: str | None) -> Path:
+        store = {"tracking_uri": self._uri, "registry_uri": self._uri}
+        return Path(self._mlflow.artifacts.download_artifacts(dst_path=str(folder), **store, **what))
 
     def _read(self, found: Any) -> ModelVersion:
         tags = found.tags or {}

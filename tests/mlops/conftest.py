@@ -13,7 +13,7 @@ import pytest
 
 from evaluation.types import Task
 from mlops.decision.record import DecisionRecord
-from mlops.mlflow_store import quiet_mlflow
+from mlops.mlflow_store import point_at, quiet_mlflow
 from mlops.packaging.bundle import model_digest
 from mlops.packaging.save import LoggedModel, log_model
 from mlops.registry.client import ModelVersion, Registry, open_store
@@ -98,9 +98,9 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("empty") / "mlflow.db"
     mlflow = quiet_mlflow()
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{path}")
+    point_at(mlflow, f"sqlite:///{path}")
     mlflow.search_experiments()
-    mlflow.set_tracking_uri(before)
+    point_at(mlflow, before)
     return path
 
 
@@ -108,11 +108,10 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(tmp_path: Path, empty_store: Path) -> Iterator[Store]:
     mlflow = quiet_mlflow()
     shutil.copyfile(empty_store, tmp_path / "mlflow.db")
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    before = mlflow.get_tracking_uri()
     open_store(mlflow, f"sqlite:///{tmp_path / 'mlflow.db'}", "small", tmp_path / "artifacts")
     yield Store(Registry(mlflow, "small"), mlflow, tmp_path)
-    mlflow.set_tracking_uri(before[0])
-    mlflow.set_registry_uri(before[1])
+    point_at(mlflow, before)
 
 
 @pytest.fixture

@@ -79,8 +79,11 @@ def user(forge, folder, home, tmp_path):
         clone = tmp_path / "clone"
         forge_module.git("clone", "--quiet", bare, clone)
         shutil.copytree(ROOT / "examples" / "lending", clone, dirs_exist_ok=True)
-        with (clone / "weighbridge.yaml").open("a") as file:
-            file.write(f"\n{policy}\n")
+        shipped = (clone / "weighbridge.yaml").read_text()
+        # How busy this machine is must not decide what the gate says.
+        weighed, dropped = re.subn(r"^ +- \{metric: latency_p95_ms.*\n", "", shipped, flags=re.MULTILINE)
+        assert dropped == 1
+        (clone / "weighbridge.yaml").write_text(f"{weighed}\n{policy}\n")
         workflow = clone / ".github" / "workflows" / "release.yml"
         workflow.parent.mkdir(parents=True)
         workflow.write_text(caller)

@@ -1,6 +1,8 @@
 # Every target sets up what it needs: Python 3.11 or newer and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
+# fewest: one version for every Python, so that a model pinned under 3.11 fits into an image with 3.12.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 .PHONY: demo test check bench lock setup clean
 
@@ -24,17 +26,19 @@ check: setup  ## Lint, types, import contracts, workflows, Dockerfiles
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/actionlint
+	$(BIN)/zizmor --offline --pedantic --quiet .
+	$(BIN)/hadolint docker/*.Dockerfile
 
 bench: setup  ## Ratios and error rates, printed
 	$(BIN)/python -m benchmarks
 
-# fewest: one version for every Python, so that a model pinned under 3.11 fits into an image with 3.12.
 lock: setup  ## Resolve again and pin with hashes
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements/uv.in -o requirements/uv.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --all-extras --group dev pyproject.toml -o requirements/dev.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra all --constraint requirements/dev.txt pyproject.toml -o requirements/all.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra serve --constraint requirements/dev.txt pyproject.toml -o requirements/serve.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra train --constraint requirements/dev.txt pyproject.toml -o requirements/train.txt
+	$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --extra all --constraint requirements/dev.txt pyproject.toml -o requirements/all.txt
+	$(COMPILE) --extra serve --constraint requirements/dev.txt pyproject.toml -o requirements/serve.txt
+	$(COMPILE) --extra train --constraint requirements/dev.txt pyproject.toml -o requirements/train.txt
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache weighbridge-demo

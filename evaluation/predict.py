@@ -58,21 +58,24 @@ def measure_latency(  # noqa: PLR0913 - keyword-only settings with defaults
 ) -> FloatArray:
     """Milliseconds that single rows take, one after the other, (requests,); warm-up requests are not counted.
 
-    Rows are drawn with `seed`, repeats allowed. This is the model in this process, without the network or a
-    server.
+    Rows are drawn with `seed`, repeats allowed. This is the model in this process with one thread, as the
+    server gives it to a request, without the network or a server.
 
     Raises UserError where there are no rows, or the model raises.
     """
     if features.height == 0:
         raise UserError("no rows to measure latency on", expected="a holdout with at least one row")
+    from threadpoolctl import threadpool_limits
+
     random = np.random.Generator(np.random.PCG64(seed))
     rows = random.integers(0, features.height, size=warmup + requests).tolist()
     singles = {row: features.slice(row, 1) for row in set(rows)}
     times = np.empty(len(rows))
-    for request, row in enumerate(rows):
-        started = clock()
-        _ask(predictor, singles[row], row)
-        times[request] = (clock() - started) * 1000
+    with threadpool_limits(limits=1):
+        for request, row in enumerate(rows):
+            started = clock()
+            _ask(predictor, singles[row], row)
+            times[request] = (clock() - started) * 1000
     return times[warmup:]
 
 

@@ -59,7 +59,7 @@ def draw(
     """
     if not statistics:
         return Draws({}, {})
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     # The products are tall and thin: a second BLAS thread gains nothing, and on a busy machine waiting for
     # it made them up to 40 times slower.

@@ -76,18 +76,28 @@ class DayTable:
             self._merge(since=None)
 
     def _commit(self, frame: pl.DataFrame) -> None:
-        """Append; a commit that landed although an error was reported is done, or a retry would double it."""
+        """Append; a commit that landed although an error was reported is done, or a retry would double it.
+
+        deltalake tries again by itself when another append came first, but not when the table was made in between:
+        of two first writers the second then starts from the table as it is now.
+        """
         from deltalake import CommitProperties, write_deltalake
+        from deltalake.exceptions import CommitFailedError
 
         batch = uuid.uuid4().hex
         once = CommitProperties(custom_metadata={"batch": batch}, max_commit_retries=_COMMIT_RETRIES)
-        table = self._current()
-        try:
-            write_deltalake(table, frame, mode="append", commit_properties=once)
-        except Exception:
-            self._table = None
-            if not self._landed(batch):
-                raise
+        for attempt in range(_CREATE_ATTEMPTS):
+            table = self._current()
+            try:
+                write_deltalake(table, frame, mode="append", commit_properties=once)
+            except Exception as error:
+                self._table = None
+                if self._landed(batch):
+                    return
+                if attempt == _CREATE_ATTEMPTS - 1 or not isinstance(error, CommitFailedError):
+                    raise
+            else:
+                return
 
     def _landed(self, batch: str) -> bool:
         table = self._open()

@@ -119,3 +119,21 @@ class TestFailures:
         assert "min.at" in text or "minValues" in text
         assert "Hopper" not in text
         assert "granted" not in text
+
+
+def test_a_table_that_was_made_anew_in_between_takes_the_rows_once(tmp_path, monkeypatch):
+    """Of two first writers one sees the other's table appear while it appends: 'metadata changed since last commit'."""
+    from deltalake import DeltaTable
+
+    log = DeltaRequestLog(tmp_path / "log")
+    log.append_labels([label(1)])
+    table = log._labels
+    real, behind = table._current, DeltaTable(f"{tmp_path}/log/labels")
+    other = DeltaTable(f"{tmp_path}/log/labels")
+    other.alter.set_table_properties({"delta.logRetentionDuration": "interval 9 days"})
+    answers = [behind]
+    monkeypatch.setattr(table, "_current", lambda: answers.pop() if answers else real())
+    log.append_labels([label(2)])
+    assert not answers
+    rows = table.scan().collect()
+    assert sorted(rows["id"]) == sorted({label(1).id, label(2).id})

@@ -3,11 +3,9 @@
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import polars as pl
 
 from evaluation.errors import EnvironmentProblem
 from mlops.config import Policy
@@ -38,7 +36,7 @@ def train(  # noqa: PLR0913 - keyword-only, one a fact
 
     Raises UserError for anything wrong in the user's function, EnvironmentProblem when the store does not answer.
     """
-    features = to_pandas(dataset.train.select(dataset.features))
+    features = dataset.train.select(dataset.features).to_pandas()
     target = dataset.train[policy.data.target].to_pandas()
     with entrypoint.entrypoint(policy.train.entrypoint, project_dir) as function:
         model = entrypoint.call(
@@ -89,11 +87,6 @@ def lineage_tags(dataset: Dataset, policy: Policy, commit: Commit, release_id: s
     return tags
 
 
-def to_pandas(frame: pl.DataFrame) -> Any:
-    """The frame that training functions get; nullable integers become floats, as scikit-learn expects."""
-    return frame.to_pandas()
-
-
 def _copy_files(mlflow: Any, uri: str, model_dir: Path) -> None:
     shutil.rmtree(model_dir, ignore_errors=True)
     model_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -102,8 +95,3 @@ def _copy_files(mlflow: Any, uri: str, model_dir: Path) -> None:
         raise EnvironmentProblem(
             f"the tracking store put the model into {downloaded}", expected=str(model_dir)
         )
-
-
-def trained_to_json(trained: TrainedModel) -> dict[str, Any]:
-    """For the release journal."""
-    return asdict(trained)

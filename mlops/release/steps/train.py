@@ -1,8 +1,10 @@
 """Step 2: the user's training function."""
 
+from dataclasses import asdict
+
 from mlops.release.run import Fraction, Release, StepDone
 from mlops.training.lineage import Commit
-from mlops.training.run import train, trained_to_json
+from mlops.training.run import train
 
 
 def perform(release: Release, advance: Fraction) -> StepDone:
@@ -22,4 +24,4 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         line for line in (release.folder / "model" / "requirements.txt").read_text().split() if "==" in line
     ]
     summary = f"model {trained.model_digest[:12]}, seed {project.policy.train.seed}, {len(flavours)} pinned packages"
-    return StepDone(trained_to_json(trained), summary)
+    return StepDone(asdict(trained), summary)

@@ -26,7 +26,7 @@ def runner(tmp_path):
     """Run a script with the files through which a step talks to its runner; returns (process, content of a file)."""
 
     def run(script, *arguments, **variables):
-        files = {name: tmp_path / name for name in ("GITHUB_ENV", "GITHUB_PATH")}
+        files = {name: tmp_path / name for name in ("GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")}
         for path in files.values():
             path.write_text("")
         environment = {**os.environ, **variables, **{name: str(path) for name, path in files.items()}}

@@ -84,8 +84,10 @@ def run(*command: str | Path) -> None:
 
 
 def stop(message: str) -> NoReturn:
-    """End the job with an annotation."""
+    """End the job with an annotation, and the same line in the run's summary."""
     sys.stdout.write(f"::error::{message}\n")
+    with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
+        file.write(f"❌ {message}\n")
     sys.exit(1)
 
 

@@ -1,8 +1,11 @@
 """The `gate` section of weighbridge.yaml."""
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from evaluation.types import OnInconclusive, Tier
 
 Confidence = Annotated[float, Field(gt=0.5, lt=1.0)]
 
@@ -11,6 +14,35 @@ class Section(BaseModel):
     """Base of every section: unknown keys are errors, values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Bins(Section):
+    """A number's column, cut into ranges."""
+
+    column: str
+    bins: Annotated[int, Field(ge=2, le=20)] | Annotated[tuple[float, ...], Field(min_length=1)] = Field(
+        description="So many ranges of equally many rows, or the edges between ranges, rising."
+    )
+
+    @model_validator(mode="after")
+    def _edges_rise(self) -> "Bins":
+        if isinstance(self.bins, tuple) and list(self.bins) != sorted(set(self.bins)):
+            msg = "edges must rise"
+            raise ValueError(msg)
+        return self
+
+
+Part = str | Bins
+SliceBy = Part | tuple[Part, Part]
+
+
+class WaiverConfig(Section):
+    """An exception that someone answers for; it is part of the signed record."""
+
+    check: str = Field(min_length=1, description="A check's id, or a pattern such as `recall*`.")
+    owner: str = Field(min_length=1, description="Who answers for it.")
+    reason: str = Field(min_length=1)
+    until: date = Field(description="The last day on which it holds.")
 
 
 class CheckConfig(Section):
@@ -28,8 +60,17 @@ class CheckConfig(Section):
         ge=0,
         description="The challenger may be worse than the champion by less than this, on the same rows.",
     )
-    groups: tuple[str, ...] = Field((), description="Sensitive columns of a bias metric.")
-    slices: tuple[str, ...] = Field((), description="Columns whose every value is checked on its own.")
+    groups: tuple[Part, ...] = Field(
+        (), description="Sensitive columns of a bias metric; several are taken in combination."
+    )
+    slices: tuple[SliceBy, ...] = Field(
+        (),
+        description="What is checked value by value: a column, {column: age, bins: 4}, or a pair [sex, age].",
+    )
+    tier: Tier = Field(
+        Tier.CRITICAL,
+        description="critical must pass, supporting must not fail, advisory is only shown.",
+    )
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> "CheckConfig":
@@ -47,4 +88,26 @@ class GateConfig(Section):
     seed: int = Field(0, ge=0)
     min_rows: int = Field(50, ge=1, description="A slice or group below this size is inconclusive.")
     threshold: float = Field(0.5, gt=0, lt=1, description="Score from which a binary prediction is positive.")
+    unit: str | None = Field(
+        None, description="Column that names what was sampled, if one of them has several rows."
+    )
+    on_inconclusive: OnInconclusive = Field(
+        OnInconclusive.BLOCK,
+        description="block stops, hold registers and waits for more labels or a waiver, warn lets it serve.",
+    )
+    candidates: int = Field(
+        10, ge=1, le=1000, description="Challengers that one holdout may judge; they share the error."
+    )
+    planned_rows: int | None = Field(
+        None, ge=1, description="Rows that the holdout will grow to, if an open release may be asked again."
+    )
+    weakest_slices: int = Field(5, ge=0, le=50, description="How many to search for and show; 0 for none.")
+    waivers: tuple[WaiverConfig, ...] = ()
     checks: tuple[CheckConfig, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _something_must_pass(self) -> "GateConfig":
+        if all(check.tier is not Tier.CRITICAL for check in self.checks):
+            msg = "at least one check must be critical"
+            raise ValueError(msg)
+        return self

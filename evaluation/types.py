@@ -56,6 +56,34 @@ class Direction(StrEnum):
     LOWER_IS_BETTER = "lower"
 
 
+class Tier(StrEnum):
+    """How much of a release hangs on a check.
+
+    A critical check must pass. A supporting one must not fail: harm that is proven stops the release, too little
+    evidence does not. An advisory one is shown and decides nothing.
+    """
+
+    CRITICAL = "critical"
+    SUPPORTING = "supporting"
+    ADVISORY = "advisory"
+
+
+class OnInconclusive(StrEnum):
+    """What becomes of a release that could be neither passed nor failed."""
+
+    BLOCK = "block"
+    HOLD = "hold"
+    WARN = "warn"
+
+
+class Consequence(StrEnum):
+    """What a decision allows: serve, be registered and wait for a person, or nothing."""
+
+    PROMOTE = "promote"
+    HOLD = "hold"
+    STOP = "stop"
+
+
 class CheckKind(StrEnum):
     """What a check's estimate is compared with."""
 
@@ -89,6 +117,7 @@ class Estimate:
     """A metric's value with the interval that the gate compares, never without its n.
 
     low and high are one-sided limits, each at `confidence` (0.95 means 5 % error on either side).
+    n counts what was sampled independently: rows, requests, or values of the policy's `unit` column.
     A value that could not be had is None, and `problem` says why.
 
     >>> Estimate(value=0.78, low=0.77, high=0.79, n=6000, confidence=0.95, method="paired bootstrap").usable
@@ -104,6 +133,7 @@ class Estimate:
     confidence: float
     method: str
     problem: str | None = None
+    unit: str = "row"
 
     @property
     def usable(self) -> bool:
@@ -111,9 +141,50 @@ class Estimate:
         return None not in (self.value, self.low, self.high) and self.problem is None
 
     @classmethod
-    def missing(cls, problem: str, *, n: int, confidence: float, method: str = "none") -> Estimate:
+    def missing(
+        cls, problem: str, *, n: int, confidence: float, method: str = "none", unit: str = "row"
+    ) -> Estimate:
         """An estimate that could not be had, and why."""
-        return cls(None, None, None, n, confidence, method, problem)
+        return cls(None, None, None, n, confidence, method, problem, unit)
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How much error one decision may make on either side, and what that share is a share of.
+
+    alpha: the policy's, 1 - confidence. level: what every limit of this decision is taken at, at most alpha.
+    candidate, candidates: this is the k-th of so many challengers that the test set may judge.
+    looks: rows at each time the same challenger was asked about, this one last; planned_rows: where they end.
+    overlap: share of the test set's rows that earlier decisions have seen.
+    problem: why nothing is left to spend; every check is then inconclusive.
+
+    >>> Allowance.whole(0.05).level
+    0.05
+    """
+
+    alpha: float
+    level: float
+    candidate: int = 1
+    candidates: int = 1
+    looks: tuple[int, ...] = ()
+    planned_rows: int | None = None
+    overlap: float = 0.0
+    problem: str | None = None
+
+    @classmethod
+    def whole(cls, alpha: float) -> Allowance:
+        """All of alpha for one decision on a fresh test set."""
+        return cls(alpha, alpha)
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """An exception to the checks whose id matches `check` (a pattern such as `recall*`), until a day."""
+
+    check: str
+    owner: str
+    reason: str
+    until: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +195,10 @@ class Measurement:
     difference challenger minus champion, in the metric's own unit and sign. `rows` names the slice
     ({"education": "university"}) or is empty for all rows; `groups` names the sensitive columns of a bias
     metric. `detail` carries values per group.
+
+    p_pass and p_fail are the raw evidence: the smallest error on one side at which this measurement alone
+    would pass or fail, None where it can't be judged. Checks of one `family` (slices of one line of policy)
+    are told to fail only together, see `evaluation.gate.decide`.
     """
 
     id: str
@@ -138,14 +213,28 @@ class Measurement:
     rows: Mapping[str, str] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     detail: Mapping[str, Any] = field(default_factory=dict)
+    tier: Tier = Tier.CRITICAL
+    family: str | None = None
+    p_pass: float | None = None
+    p_fail: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult(Measurement):
-    """A measurement, judged; `reason` is one plain sentence with the numbers in it."""
+    """A measurement, judged; `reason` is one plain sentence with the numbers in it.
+
+    p_fail_adjusted: p_fail after Holm's correction over the family, equal to it without one.
+    needed: units that would decide, were the value to stay; resolvable: the least distance from the bound
+    that these rows decide four times in five. Both None where they can't be told.
+    waiver: the exception that takes this check out of the verdict, None without one.
+    """
 
     verdict: Verdict
     reason: str
+    p_fail_adjusted: float | None = None
+    needed: int | None = None
+    resolvable: float | None = None
+    waiver: Waiver | None = None
 
 
 @dataclass(frozen=True)
@@ -153,12 +242,16 @@ class GateOutcome:
     """All checks of a release and what they add up to.
 
     `not_compared` lists checks that need a champion when there is none: (check id, reason). They are never
-    counted as passed; a policy of nothing else is inconclusive.
+    counted as passed; a policy of nothing else is inconclusive. `notes` are sentences for people, such as a
+    waiver that has expired.
     """
 
     verdict: Verdict
+    consequence: Consequence
     checks: tuple[CheckResult, ...]
     not_compared: tuple[tuple[str, str], ...] = ()
+    allowance: Allowance | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,10 +259,13 @@ class Measurements:
     """What evaluating a challenger found, before the gate judges it.
 
     `overview` holds the task's usual metrics on all rows, whether or not the policy names them; `rows` is
-    how many rows were weighed; `not_compared` is as in GateOutcome.
+    how many rows were weighed; `not_compared` is as in GateOutcome. `allowance` is what the limits were
+    taken at. `advice` holds what helps people and decides nothing: weakest slices, proxies, mitigation.
     """
 
     items: tuple[Measurement, ...]
     not_compared: tuple[tuple[str, str], ...] = ()
     overview: Mapping[str, Estimate] = field(default_factory=dict)
     rows: int = 0
+    allowance: Allowance | None = None
+    advice: Mapping[str, Any] = field(default_factory=dict)

@@ -24,6 +24,8 @@ class Sample:
     score: (n,) probability of the positive class, None where the model gives none.
     groups: (n,) codes into `group_names`, None where no group was asked for.
     latency_ms: (n,) milliseconds a request; target and label are then empty.
+    units: (n,) codes 0..k-1 of what was sampled independently, such as patients with several rows each;
+    None where every row is its own.
     """
 
     target: NDArray[Any]
@@ -32,6 +34,7 @@ class Sample:
     groups: IntArray | None = None
     group_names: tuple[str, ...] = ()
     latency_ms: FloatArray | None = None
+    units: IntArray | None = None
 
     @classmethod
     def of_latency(cls, latency_ms: FloatArray) -> "Sample":
@@ -58,6 +61,7 @@ class Sample:
             label=self.label[rows],
             score=None if self.score is None else self.score[rows],
             groups=None if self.groups is None else self.groups[rows],
+            units=None if self.units is None else self.units[rows],
         )
 
 

@@ -1,5 +1,6 @@
 """From a metric and rows to an estimate: the value, the interval that fits the metric, and the guards."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,8 +23,8 @@ from evaluation.metrics.base import (
 from evaluation.stats.bootstrap import Draws, Plan, Progress, Statistic, complaint, draw, statistic
 from evaluation.stats.evidence import evidence
 from evaluation.stats.guards import too_alike, too_few
-from evaluation.stats.intervals import Limits, distance, order_statistics, percentile, simultaneous, wilson
-from evaluation.types import Estimate, FloatArray
+from evaluation.stats.intervals import Interval, distance, order_statistics, percentile, simultaneous, wilson
+from evaluation.types import Allowance, Estimate, FloatArray
 
 # Neighbouring requests share their fate (caches, pauses); a run of ten is drawn as one.
 _LATENCY_BLOCK = 10
@@ -32,17 +33,35 @@ _Key = tuple[str, Sample]
 
 @dataclass(frozen=True)
 class Settings:
-    """How sure, how many resamples, from which seed, and from how many rows."""
+    """How sure on either side, how many resamples, from which seed, and from how many units.
+
+    `unit` names what was sampled independently; it is what an estimate's n counts.
+    """
 
     confidence: float = 0.95
     resamples: int = 2000
     seed: int = 0
     min_rows: int = 50
+    unit: str = "row"
 
     @classmethod
-    def of(cls, gate: GateConfig) -> "Settings":
-        """The settings that a policy's gate names."""
-        return cls(gate.confidence, gate.resamples, gate.seed, gate.min_rows)
+    def of(cls, gate: GateConfig, allowance: Allowance | None = None) -> "Settings":
+        """The settings that a policy's gate names, at the level that an allowance leaves of its error."""
+        confidence = gate.confidence if allowance is None else 1 - allowance.level
+        return cls(confidence, gate.resamples, gate.seed, gate.min_rows)
+
+    @property
+    def level(self) -> float:
+        """The error allowed on either side."""
+        return 1 - self.confidence
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A value on the estimate's own axis, and the side of it on which the truth is allowed."""
+
+    at: float
+    keeps_above: bool
 
 
 @dataclass(frozen=True)
@@ -52,16 +71,23 @@ class Question:
     metric: Metric
     challenger: Sample
     champion: Sample | None = None
+    bound: Bound | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The estimate of a question; `challenger` and `champion` are the two values behind a difference."""
+    """The estimate of a question; `challenger` and `champion` are the two values behind a difference.
+
+    p_pass and p_fail are the evidence that the truth is on the allowed side of the bound, and that it is on
+    the other: the smallest error at which one limit says so. None without a bound or a usable estimate.
+    """
 
     estimate: Estimate
     challenger: float | None = None
     champion: float | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+    p_pass: float | None = None
+    p_fail: float | None = None
 
 
 def estimate(
@@ -148,18 +174,44 @@ def _values(metric: Metric, drawn: FloatArray) -> FloatArray:
 def _answer(
     question: Question, point: tuple[float, ...] | str, draws: Draws[_Key], settings: Settings
 ) -> Answer:
-    n = question.challenger.n
     if isinstance(point, str):
-        return Answer(Estimate.missing(point, n=n, confidence=settings.confidence))
+        return Answer(_missing(point, question, settings))
     value = point[0] if len(point) == 1 else point[0] - point[1]
     try:
-        limits = _limits(question, value, draws, settings)
-        problem = _guard(question, settings.min_rows) or limits.problem
+        interval = _interval(question, value, draws, settings)
+        found = _estimate(question, value, interval, settings)
         detail = evidence(question.metric, question.challenger, question.champion)
     except Exception as error:  # noqa: BLE001 - a plug-in failed: a record, not a crash
-        return Answer(Estimate.missing(complaint(error), n=n, confidence=settings.confidence))
-    estimate = Estimate(value, limits.low, limits.high, n, settings.confidence, limits.method, problem)
-    return Answer(estimate, point[0], point[1] if len(point) == 2 else None, detail)
+        return Answer(_missing(complaint(error), question, settings))
+    p_pass = p_fail = None
+    if question.bound is not None and found.usable:
+        p_pass, p_fail = interval.p_above(question.bound.at), interval.p_below(question.bound.at)
+        if not question.bound.keeps_above:
+            p_pass, p_fail = p_fail, p_pass
+    return Answer(found, point[0], point[1] if len(point) == 2 else None, detail, p_pass, p_fail)
+
+
+def _missing(problem: str, question: Question, settings: Settings) -> Estimate:
+    n, unit = question.challenger.n, _unit(question, settings)
+    return Estimate.missing(problem, n=n, confidence=settings.confidence, unit=unit)
+
+
+def _estimate(question: Question, value: float, interval: Interval, settings: Settings) -> Estimate:
+    low, high = interval.limits(settings.level)
+    return Estimate(
+        value=value,
+        low=low if math.isfinite(low) else None,
+        high=high if math.isfinite(high) else None,
+        n=question.challenger.n,
+        confidence=settings.confidence,
+        method=interval.method,
+        problem=_guard(question, settings.min_rows) or interval.problem_at(settings.level),
+        unit=_unit(question, settings),
+    )
+
+
+def _unit(question: Question, settings: Settings) -> str:
+    return "request" if Need.LATENCY in question.metric.needs else settings.unit
 
 
 def _guard(question: Question, min_rows: int) -> str | None:
@@ -170,51 +222,49 @@ def _guard(question: Question, min_rows: int) -> str | None:
     return problem
 
 
-def _limits(question: Question, value: float, draws: Draws[_Key], settings: Settings) -> Limits:
+def _interval(question: Question, value: float, draws: Draws[_Key], settings: Settings) -> Interval:
     """The interval that fits the metric: in closed form where there is one, else from the draws."""
     metric, design = question.metric, question.metric.design
     sample, champion = question.challenger, question.champion
     if isinstance(design, Quantile):
-        return _latency_limits(question, design, value, settings)
+        return _latency(question, design, value, settings)
     if isinstance(design, Proportion) and champion is None:
         hits, base = design.counts(sample)
-        return wilson(int(hits.sum()), int(base.sum()), settings.confidence)
+        return wilson(int(hits.sum()), int(base.sum()))
     for model in (sample, champion):
         if model is not None and (problem := draws.problems.get((metric.name, model))):
-            return Limits(None, None, "bootstrap", f"{metric.name} under resampling: {problem}")
+            return Interval.missing("bootstrap", f"{metric.name} under resampling: {problem}")
     mine = draws.values[metric.name, sample]
     if champion is None:
-        return _single(question, value, mine, settings)
+        return _single(question, value, mine)
     theirs = draws.values[metric.name, champion]
-    return percentile(_values(metric, mine) - _values(metric, theirs), value, settings.confidence)
+    return percentile(_values(metric, mine) - _values(metric, theirs), value)
 
 
-def _single(question: Question, value: float, drawn: FloatArray, settings: Settings) -> Limits:
-    """Limits of one model's metric from its draws."""
+def _single(question: Question, value: float, drawn: FloatArray) -> Interval:
+    """The interval of one model's metric from its draws."""
     sample, ones = question.challenger, np.ones((1, question.challenger.n), dtype=np.float32)
     match question.metric.design:
         case GroupRates() as design:
-            rates = group_rates(design, sample, ones)[0]
-            return simultaneous(rates, drawn, design.across, settings.confidence)
+            return simultaneous(group_rates(design, sample, ones)[0], drawn, design.across)
         case Distance() as design:
-            return distance(design.gaps(sample, ones)[0], drawn, settings.confidence)
+            return distance(design.gaps(sample, ones)[0], drawn)
         case _:
-            return percentile(drawn, value, settings.confidence)
+            return percentile(drawn, value)
 
 
-def _latency_limits(question: Question, design: Quantile, value: float, settings: Settings) -> Limits:
+def _latency(question: Question, design: Quantile, value: float, settings: Settings) -> Interval:
     """Exact for one model; for two, each model's requests are redrawn on their own, in runs of neighbours."""
     samples = [question.challenger] if question.champion is None else [question.challenger, question.champion]
-    single = [order_statistics(_times(sample), design.q, settings.confidence) for sample in samples]
-    if question.champion is None or any(limits.problem for limits in single):
-        return next((limits for limits in single if limits.problem), single[0])
+    single = [order_statistics(_times(sample), design.q) for sample in samples]
+    if question.champion is None or any(interval.problem for interval in single):
+        return next((interval for interval in single if interval.problem), single[0])
     drawn = []
     for stream, sample in enumerate(samples, start=1):
         plan = Plan(settings.resamples, (settings.seed, stream), _LATENCY_BLOCK)
         draws = draw(sample.n, {"quantile": statistic(question.metric, sample)}, plan)
         drawn.append(draws.values["quantile"])
-    limits = percentile(drawn[0] - drawn[1], value, settings.confidence)
-    return replace(limits, method="block bootstrap")
+    return replace(percentile(drawn[0] - drawn[1], value), method="block bootstrap")
 
 
 def _times(sample: Sample) -> FloatArray:

@@ -1,6 +1,7 @@
-"""One-sided limits, low and high, each at the stated confidence (0.95: 5 % error on either side)."""
+"""One-sided limits, low and high, as functions of the error that is allowed on either side."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
@@ -13,44 +14,103 @@ from evaluation.types import FloatArray
 MIN_TAIL = 20
 # Above this share of resamples without a value, the rest no longer stands for all.
 MAX_UNDEFINED = 0.01
+# Evidence stronger than this is not told apart.
+LEAST_LEVEL = 1e-12
+
+_NOWHERE = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Low and high, how they were made, and what a guard has against them; None where there are none."""
+class Interval:
+    """Limits for every level, how they are made, and what a guard has against them.
 
-    low: float | None
-    high: float | None
+    limits: level in (0, 0.5] to (low, high), each wrong in at most that share of samples. As the level
+    grows, low does not fall and high does not rise; (-inf, inf) where the level is too small for the
+    evidence.
+    resamples: how many draws with a value the limits rest on, None where they have a closed form.
+
+    >>> interval = wilson(85, 100)
+    >>> round(interval.limits(0.05)[0], 4), round(interval.p_above(0.75), 4)
+    (0.7821, 0.0105)
+    """
+
     method: str
+    limits: Callable[[float], tuple[float, float]]
     problem: str | None = None
+    resamples: int | None = None
+
+    @classmethod
+    def missing(cls, method: str, problem: str) -> "Interval":
+        """No limits at any level, and why."""
+        return cls(method, lambda _level: _NOWHERE, problem)
+
+    def p_below(self, bound: float) -> float:
+        """Evidence that the truth lies below a bound: the smallest level at which high does, 1.0 for none."""
+        return _smallest(lambda level: self.limits(level)[1] < bound)
+
+    def p_above(self, bound: float) -> float:
+        """Evidence that the truth lies above a bound: the smallest level at which low does, 1.0 for none."""
+        return _smallest(lambda level: self.limits(level)[0] > bound)
+
+    def problem_at(self, level: float) -> str | None:
+        """What speaks against the limits at this level, or None."""
+        if self.problem is not None:
+            return self.problem
+        low, high = self.limits(level)
+        if math.isfinite(low) and math.isfinite(high):
+            # Exact limits may meet where many rows have one value; resamples that agree prove nothing.
+            return _NO_WIDTH if low == high and self.resamples is not None else None
+        if self.resamples is None:
+            return f"too few rows to show an error of {level:.2g}"
+        return f"{self.resamples:,} resamples can't show an error of {level:.2g}; raise gate.resamples"
 
 
-def wilson(hits: int, base: int, confidence: float) -> Limits:
+_NO_WIDTH = "every resample gives the same value, so the interval has no width"
+
+
+def _smallest(holds: Callable[[float], bool]) -> float:
+    """The least level at which something holds that also holds at every greater one; 1.0 where 0.5 is too small."""
+    low, high = LEAST_LEVEL, 0.5
+    if not holds(high):
+        return 1.0
+    if holds(low):
+        return low
+    while high / low > 1 + 1e-12:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
+def wilson(hits: int, base: int) -> Interval:
     """Score limits of a proportion (Wilson 1927), with width even where all rows or none hit.
 
-    >>> limits = wilson(85, 100, 0.95)
-    >>> round(limits.low, 4), round(limits.high, 4)
+    >>> low, high = wilson(85, 100).limits(0.05)
+    >>> round(low, 4), round(high, 4)
     (0.7821, 0.8995)
     """
     method = "Wilson score"
     if base == 0:
-        return Limits(None, None, method, "no rows count")
-    z = NormalDist().inv_cdf(confidence)
-    share, spread = hits / base, z * z / base
-    centre = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * math.sqrt(share * (1 - share) / base + spread / (4 * base))
-    return Limits(max(0.0, centre - half), min(1.0, centre + half), method)
+        return Interval.missing(method, "no rows count")
+    share = hits / base
+
+    def limits(level: float) -> tuple[float, float]:
+        z = NormalDist().inv_cdf(1 - level)
+        spread = z * z / base
+        centre = (share + spread / 2) / (1 + spread)
+        half = z / (1 + spread) * math.sqrt(share * (1 - share) / base + spread / (4 * base))
+        return max(0.0, centre - half), min(1.0, centre + half)
+
+    return Interval(method, limits)
 
 
-def order_statistics(values: FloatArray, q: float, confidence: float) -> Limits:
+def order_statistics(values: FloatArray, q: float) -> Interval:
     """Limits of the q-quantile by order statistics, exact for any distribution of independent values.
 
     The number of values at or below the true quantile is binomial(n, q); low and high are the values at the
-    ranks that it passes with the stated confidence (Conover 1999, section 3.2). Needs n * min(q, 1 - q) >=
-    20.
+    ranks that it passes with error at most the level (Conover 1999, section 3.2). Needs
+    n * min(q, 1 - q) >= 20.
 
-    >>> limits = order_statistics(np.arange(1.0, 401.0), 0.95, 0.95)
-    >>> limits.low, limits.high
+    >>> order_statistics(np.arange(1.0, 401.0), 0.95).limits(0.05)
     (373.0, 388.0)
     """
     from scipy.stats import binom
@@ -59,14 +119,22 @@ def order_statistics(values: FloatArray, q: float, confidence: float) -> Limits:
     n = len(values)
     if n * min(q, 1 - q) < MIN_TAIL - 1e-9:
         needed = requests_for(q)
-        return Limits(None, None, method, f"{n:,} requests, at least {needed:,} are needed for this quantile")
+        problem = f"{n:,} requests, at least {needed:,} are needed for this quantile"
+        return Interval.missing(method, problem)
     ordered = np.sort(values)
-    # cdf(rank - 1) is the chance that the value of that rank lies above the quantile: at most 1 -
-    # confidence for low.
-    below = binom.cdf(np.arange(n), n, q)
-    low = int(np.searchsorted(below, 1 - confidence, side="right"))
-    high = int(np.searchsorted(below, confidence, side="left")) + 1
-    return Limits(float(ordered[low - 1]), float(ordered[high - 1]), method)
+    # below[r - 1] is the chance that the value of rank r lies above the quantile, above[r - 1] that it lies
+    # below.
+    below, above = binom.cdf(np.arange(n), n, q), binom.sf(np.arange(n), n, q)
+
+    def limits(level: float) -> tuple[float, float]:
+        low = int(np.searchsorted(below, level, side="right"))
+        high = int(np.searchsorted(-above, -level, side="left"))
+        return (
+            float(ordered[low - 1]) if low > 0 else -math.inf,
+            float(ordered[high]) if high < n else math.inf,
+        )
+
+    return Interval(method, limits)
 
 
 def requests_for(q: float) -> int:
@@ -78,50 +146,62 @@ def requests_for(q: float) -> int:
     return math.ceil(MIN_TAIL / min(q, 1 - q) - 1e-6)
 
 
-def percentile(draws: FloatArray, value: float, confidence: float) -> Limits:
+def percentile(draws: FloatArray, value: float) -> Interval:
     """Percentile limits of bootstrap draws (b,), never tighter than the value itself.
 
-    Refused (by `problem`) where they have no width, or more than 1 % of the draws are undefined: without
-    these guards a sample in which nothing varies would look certain.
+    low is the k-th smallest draw and high the k-th largest, k the whole part of level * (b + 1): the
+    evidence against a bound is then (1 + draws at or beyond it) / (b + 1). Refused (by `problem`) where more
+    than 1 % of the draws are undefined.
+
+    >>> percentile(np.arange(1.0, 100.0), 50.0).limits(0.05)
+    (5.0, 95.0)
     """
     method = "percentile bootstrap"
-    defined = draws[~np.isnan(draws)]
-    if len(defined) == 0:
-        return Limits(None, None, method, "no resample has a value")
-    low, high = np.quantile(defined, [1 - confidence, confidence])
-    low, high = min(float(low), value), max(float(high), value)
-    return Limits(low, high, method, _undefined(len(defined), len(draws)) or _no_width(low, high))
+    ordered = np.sort(draws[~np.isnan(draws)])
+    b = len(ordered)
+    if b == 0:
+        return Interval.missing(method, "no resample has a value")
+
+    def limits(level: float) -> tuple[float, float]:
+        k = _rank(level, b)
+        return (min(float(ordered[k - 1]), value), max(float(ordered[b - k]), value)) if k else _NOWHERE
+
+    return Interval(method, limits, _undefined(b, len(draws)), b)
 
 
-def distance(gaps: FloatArray, draws: FloatArray, confidence: float) -> Limits:
+def distance(gaps: FloatArray, draws: FloatArray) -> Interval:
     """Limits of a sum of absolute gaps, (gaps,), from its draws (b, gaps).
 
     Resampling adds to such a sum the bias that it already has, so that plain percentiles lie above the
     truth. The high limit keeps them, on the safe side. The low one goes by the triangle inequality: the sum
-    is off by no more than the sum of what its gaps are off by, and of that the draws tell the `confidence`
-    quantile.
+    is off by no more than the sum of what its gaps are off by, and of that the draws tell how far it
+    strays.
     """
     value = float(np.abs(gaps).sum())
-    plain = percentile(np.abs(draws).sum(axis=1), value, confidence)
-    if plain.low is None or plain.high is None:
+    plain = percentile(np.abs(draws).sum(axis=1), value)
+    if plain.resamples is None:
         return plain
-    strays = np.abs(draws - gaps).sum(axis=1)
-    reach = float(np.quantile(strays[~np.isnan(strays)], confidence))
-    return replace(plain, low=max(0.0, value - reach), method="bootstrap of gaps")
+    reach = _reach(np.abs(draws - gaps).sum(axis=1))
+
+    def limits(level: float) -> tuple[float, float]:
+        low, high = plain.limits(level)
+        return (max(0.0, value - reach(level)), high) if math.isfinite(low) else _NOWHERE
+
+    return replace(plain, limits=limits, method="bootstrap of gaps")
 
 
-def simultaneous(rates: FloatArray, draws: FloatArray, across: Across, confidence: float) -> Limits:
+def simultaneous(rates: FloatArray, draws: FloatArray, across: Across) -> Interval:
     """Limits of the largest difference, least ratio or least rate, that hold for all groups at once.
 
     The spread between groups is biased upwards and not smooth, so its own bootstrap covers nothing. Instead
     the draws (b, rates, groups) say how far any one comparison strays from its estimate (rates, groups); a
-    comparison that strays no further than the `confidence` quantile of the largest does so for every pair
-    of groups (Tukey's idea).
+    comparison that strays no further than the 1 - level quantile of the largest does so for every pair of
+    groups (Tukey's idea).
     """
     method = "simultaneous bootstrap over groups"
     value = float(across_groups(across, rates))
     if across is Across.RATIO and not (rates > 0).all():
-        return Limits(None, None, method, "a group's rate is 0, a ratio to it has no interval")
+        return Interval.missing(method, "a group's rate is 0, a ratio to it has no interval")
     if across is Across.RATIO:
         rates, draws = np.log(rates), _log(draws)
     strays = draws - rates
@@ -129,15 +209,37 @@ def simultaneous(rates: FloatArray, draws: FloatArray, across: Across, confidenc
         largest = np.abs(strays).max(axis=(1, 2))
     else:
         largest = (strays.max(axis=2) - strays.min(axis=2)).max(axis=1)
-    defined = largest[~np.isnan(largest)]
-    if len(defined) == 0:
-        return Limits(None, None, method, "no resample has a value")
-    reach = float(np.quantile(defined, confidence))
-    low, high = value - reach, value + reach
-    if across is Across.RATIO:
-        low, high = value * math.exp(-reach), value * math.exp(reach)
-    problem = _undefined(len(defined), len(draws)) or _no_width(low, high)
-    return Limits(max(0.0, low), min(1.0, high), method, problem)
+    defined = int((~np.isnan(largest)).sum())
+    if defined == 0:
+        return Interval.missing(method, "no resample has a value")
+    reach = _reach(largest)
+
+    def limits(level: float) -> tuple[float, float]:
+        stray = reach(level)
+        if not math.isfinite(stray):
+            return _NOWHERE
+        if across is Across.RATIO:
+            return max(0.0, value * math.exp(-stray)), min(1.0, value * math.exp(stray))
+        return max(0.0, value - stray), min(1.0, value + stray)
+
+    return Interval(method, limits, _undefined(defined, len(draws)), defined)
+
+
+def _rank(level: float, b: int) -> int:
+    """How many of b draws may lie beyond a limit at this level, counting the limit."""
+    # The tolerance takes care of levels such as 1 / (b + 1), which come back a digit short.
+    return math.floor(level * (b + 1) + 1e-9)
+
+
+def _reach(strays: FloatArray) -> Callable[[float], float]:
+    """How far draws stray, as a function of the error allowed; inf where they are too few to say."""
+    ordered = np.sort(strays[~np.isnan(strays)])
+
+    def reach(level: float) -> float:
+        k = _rank(level, len(ordered))
+        return float(ordered[len(ordered) - k]) if k else math.inf
+
+    return reach
 
 
 def _log(rates: FloatArray) -> FloatArray:
@@ -149,7 +251,3 @@ def _undefined(defined: int, drawn: int) -> str | None:
     return (
         f"{missing / drawn:.1%} of the resamples have no value" if missing > MAX_UNDEFINED * drawn else None
     )
-
-
-def _no_width(low: float, high: float) -> str | None:
-    return "every resample gives the same value, so the interval has no width" if low == high else None

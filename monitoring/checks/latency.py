@@ -1,5 +1,6 @@
 """Whether answers come in time."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,12 +44,17 @@ class Latency:
 
 
 def _estimate(times: FloatArray, alarm_error: float) -> Estimate:
-    alarm = order_statistics(times, _QUANTILE, 1 - alarm_error)
-    clear = order_statistics(times, _QUANTILE, CONFIDENCE)
+    interval = order_statistics(times, _QUANTILE)
+    low, high = interval.limits(alarm_error)[0], interval.limits(1 - CONFIDENCE)[1]
     value = find_metric(_METRIC).point(Sample.of_latency(times))
-    method = f"{alarm.method}, lower limit at error {alarm_error:.2g}"
     return Estimate(
-        value, alarm.low, clear.high, len(times), CONFIDENCE, method, alarm.problem or clear.problem
+        value,
+        low if math.isfinite(low) else None,
+        high if math.isfinite(high) else None,
+        len(times),
+        CONFIDENCE,
+        f"{interval.method}, lower limit at error {alarm_error:.2g}",
+        interval.problem_at(min(alarm_error, 1 - CONFIDENCE)),
     )
 
 

@@ -139,8 +139,9 @@ def _missing_labels(rows: pl.DataFrame, context: WatchContext) -> Finding:
             problem += f"; {rows.height} records were searched, raise monitor.labels.history_records"
         return inconclusive(NAME, "labels", problem)
     missing = due["target"].null_count()
-    share, interval = missing / due.height, wilson(missing, due.height, CONFIDENCE)
-    found = Estimate(share, interval.low, interval.high, due.height, CONFIDENCE, interval.method)
+    share, interval = missing / due.height, wilson(missing, due.height)
+    low, high = interval.limits(1 - CONFIDENCE)
+    found = Estimate(share, low, high, due.height, CONFIDENCE, interval.method)
     verdict = judge(found, at_most=limits.missing_at_most)
     return Finding(
         check=NAME,

@@ -15,15 +15,17 @@ from evaluation.stats import intervals
 @given(st.integers(1, 2000), st.floats(0.0, 1.0), st.sampled_from([0.9, 0.95, 0.99]))
 def test_wilson_is_scipys(base: int, share: float, confidence: float) -> None:
     hits = round(base * share)
-    found = intervals.wilson(hits, base, confidence)
+    found = intervals.wilson(hits, base).limits(1 - confidence)
     # SciPy's is two-sided: one-sided 95 % limits are the ends of its 90 % interval.
     expected = stats.binomtest(hits, base).proportion_ci(confidence_level=2 * confidence - 1, method="wilson")
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
-    assert found.low < found.high
+    assert found == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert found[0] < found[1]
 
 
 def test_wilson_without_rows_has_no_limits() -> None:
-    assert intervals.wilson(0, 0, 0.95).problem == "no rows count"
+    interval = intervals.wilson(0, 0)
+    assert interval.problem_at(0.05) == "no rows count"
+    assert interval.p_below(2.0) == interval.p_above(-2.0) == 1.0
 
 
 @pytest.mark.parametrize("n", [400, 401, 999, 5000])
@@ -31,29 +33,56 @@ def test_wilson_without_rows_has_no_limits() -> None:
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
 def test_order_statistics_are_scipys(n: int, q: float, confidence: float) -> None:
     values = np.random.default_rng(n).gamma(2.0, 5.0, n)
-    found = intervals.order_statistics(values, q, confidence)
+    found = intervals.order_statistics(values, q).limits(1 - confidence)
     low = stats.quantile_test(values, p=q, alternative="greater").confidence_interval(confidence).low
     high = stats.quantile_test(values, p=q, alternative="less").confidence_interval(confidence).high
-    assert (found.low, found.high) == (low, high)
+    assert found == (low, high)
 
 
 @pytest.mark.parametrize(("q", "n"), [(0.5, 39), (0.95, 399), (0.99, 1999), (0.95, 0)])
 def test_too_few_requests_have_no_limits(q: float, n: int) -> None:
-    found = intervals.order_statistics(np.arange(float(n)), q, 0.95)
-    assert found.low is None
-    assert found.high is None
+    found = intervals.order_statistics(np.arange(float(n)), q)
+    assert found.limits(0.05) == (-math.inf, math.inf)
     assert f"{n:,} requests, at least {n + 1 if n else 400:,}" in (found.problem or "")
 
 
 def test_percentile_limits_of_known_draws() -> None:
-    draws = np.arange(1001) / 1000
-    found = intervals.percentile(draws, 0.5, 0.95)
-    assert (found.low, found.high, found.problem) == (pytest.approx(0.05), pytest.approx(0.95), None)
+    found = intervals.percentile(np.arange(1, 1000) / 1000, 0.5)
+    assert found.limits(0.05) == (0.05, 0.95)
+    assert found.limits(0.001) == (0.001, 0.999)
+    assert found.limits(0.0009) == (-math.inf, math.inf)
+    assert found.problem_at(0.001) is None
+    assert found.problem_at(0.0009) == "999 resamples can't show an error of 0.0009; raise gate.resamples"
 
 
 def test_percentile_limits_hold_the_value() -> None:
-    found = intervals.percentile(np.linspace(0.2, 0.4, 100), 0.1, 0.95)
-    assert found.low == 0.1
+    assert intervals.percentile(np.linspace(0.2, 0.4, 100), 0.1).limits(0.05)[0] == 0.1
+
+
+@given(st.lists(st.integers(-20, 20), min_size=2, max_size=300), st.integers(-21, 21))
+def test_percentile_evidence_counts_the_draws_beyond_the_bound(found: list[int], bound: int) -> None:
+    draws = np.array(found, dtype=np.float64)
+    interval = intervals.percentile(draws, float(np.median(draws)))
+    for p, beyond, strays in (
+        (interval.p_above(bound), (draws <= bound).sum(), np.median(draws) <= bound),
+        (interval.p_below(bound), (draws >= bound).sum(), np.median(draws) >= bound),
+    ):
+        expected = (1 + beyond) / (len(draws) + 1)
+        assert p == (1.0 if strays or expected > 0.5 else pytest.approx(expected, rel=1e-6))
+
+
+@given(st.integers(1, 400), st.floats(0, 1), st.floats(0.001, 0.999), st.floats(1e-6, 0.5))
+def test_evidence_agrees_with_the_limits_at_every_level(
+    base: int, share: float, bound: float, level: float
+) -> None:
+    interval = intervals.wilson(round(share * base), base)
+    low, high = interval.limits(level)
+    for p, decided in ((interval.p_above(bound), low > bound), (interval.p_below(bound), high < bound)):
+        assert decided == (p <= level) or p == pytest.approx(level, rel=1e-9)
+
+
+def test_evidence_has_a_floor() -> None:
+    assert intervals.wilson(99_000, 100_000).p_above(0.1) == intervals.LEAST_LEVEL
 
 
 @pytest.mark.parametrize(
@@ -65,15 +94,13 @@ def test_percentile_limits_hold_the_value() -> None:
     ],
 )
 def test_percentile_guards(draws: np.ndarray, problem: str) -> None:
-    assert problem in (intervals.percentile(draws, 0.25, 0.95).problem or "")
+    assert problem in (intervals.percentile(draws, 0.25).problem_at(0.05) or "")
 
 
 def test_one_percent_undefined_is_let_pass() -> None:
-    draws = np.append(np.linspace(0, 1, 99), np.nan)
-    found = intervals.percentile(draws, 0.5, 0.95)
-    assert found.problem is None
-    assert found.low is not None
-    assert not math.isnan(found.low)
+    found = intervals.percentile(np.append(np.linspace(0, 1, 99), np.nan), 0.5)
+    assert found.problem_at(0.05) is None
+    assert np.isfinite(found.limits(0.05)).all()
 
 
 def group_draws(rates: np.ndarray, n: int, b: int = 4000, seed: int = 1) -> np.ndarray:
@@ -86,24 +113,26 @@ def group_draws(rates: np.ndarray, n: int, b: int = 4000, seed: int = 1) -> np.n
 @given(st.lists(st.floats(0.2, 0.8), min_size=2, max_size=6), st.integers(60, 1000))
 def test_simultaneous_limits_hold_the_value(across: Across, shares: list[float], n: int) -> None:
     rates = np.array([shares])
-    found = intervals.simultaneous(rates, group_draws(rates, n, b=200), across, 0.95)
-    assert found.problem is None
-    assert 0 <= found.low <= float(across_groups(across, rates)) <= found.high <= 1
+    found = intervals.simultaneous(rates, group_draws(rates, n, b=200), across)
+    low, high = found.limits(0.05)
+    assert found.problem_at(0.05) is None
+    assert 0 <= low <= float(across_groups(across, rates)) <= high <= 1
+    assert "200 resamples can't show" in found.problem_at(0.001)
 
 
 def test_simultaneous_limits_of_two_groups_are_the_normal_ones() -> None:
     rates, n = np.array([[0.5, 0.3]]), 2000
-    found = intervals.simultaneous(rates, group_draws(rates, n, b=20_000), Across.DIFFERENCE, 0.95)
+    found = intervals.simultaneous(rates, group_draws(rates, n, b=20_000), Across.DIFFERENCE)
     half = 1.96 * math.sqrt((0.25 + 0.21) / n)
-    assert (found.low, found.high) == pytest.approx((0.2 - half, 0.2 + half), abs=0.002)
+    assert found.limits(0.05) == pytest.approx((0.2 - half, 0.2 + half), abs=0.002)
 
 
 def test_more_groups_widen_the_limits() -> None:
     widths = []
     for groups in (2, 5, 10):
         rates = np.full((1, groups), 0.3)
-        found = intervals.simultaneous(rates, group_draws(rates, 200), Across.DIFFERENCE, 0.95)
-        widths.append(found.high - found.low)
+        low, high = intervals.simultaneous(rates, group_draws(rates, 200), Across.DIFFERENCE).limits(0.05)
+        widths.append(high - low)
     assert widths == sorted(widths)
 
 
@@ -114,7 +143,7 @@ def test_ten_equal_groups_are_not_failed() -> None:
     for run in range(100):
         rates = random.binomial(100, 0.3, size=(1, 10)) / 100
         draws = group_draws(rates, 100, b=300, seed=run)
-        failed += intervals.simultaneous(rates, draws, Across.DIFFERENCE, 0.95).low > 0
+        failed += intervals.simultaneous(rates, draws, Across.DIFFERENCE).limits(0.05)[0] > 0
         plain_failed += np.quantile(across_groups(Across.DIFFERENCE, draws), 0.05) > 0
     assert failed <= 10
     assert plain_failed == 100
@@ -122,8 +151,8 @@ def test_ten_equal_groups_are_not_failed() -> None:
 
 def test_a_ratio_to_a_rate_of_zero_has_no_limits() -> None:
     rates = np.array([[0.0, 0.4]])
-    found = intervals.simultaneous(rates, group_draws(rates, 100), Across.RATIO, 0.95)
-    assert found.low is None
+    found = intervals.simultaneous(rates, group_draws(rates, 100), Across.RATIO)
+    assert found.limits(0.05) == (-math.inf, math.inf)
     assert "rate is 0" in (found.problem or "")
 
 
@@ -134,9 +163,9 @@ def test_a_calibrated_model_is_seldom_failed_for_its_distance() -> None:
     for _ in range(200):
         gaps = random.normal(0.0, 0.01, 10)
         draws = gaps + random.normal(0.0, 0.01, (400, 10))
-        found = intervals.distance(gaps, draws, 0.95)
-        assert found.low <= np.abs(gaps).sum() <= found.high
-        failed += found.low > 0
+        low, high = intervals.distance(gaps, draws).limits(0.05)
+        assert low <= np.abs(gaps).sum() <= high
+        failed += low > 0
         plain_failed += np.quantile(np.abs(draws).sum(axis=1), 0.05) > 0
     assert failed <= 20
     assert plain_failed == 200

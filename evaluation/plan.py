@@ -1,18 +1,19 @@
 """From the lines of a policy to single checks: one for each bound, column value and comparison."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
 
-from evaluation.config import CheckConfig, GateConfig
+from evaluation.columns import require_parts
+from evaluation.config import CheckConfig, GateConfig, Part, SliceBy, column_of
 from evaluation.errors import UserError
 from evaluation.metrics.base import Metric, Need, Quantile
 from evaluation.metrics.builtin import METRICS, find_metric
-from evaluation.samples import Slice, require_columns, slices
+from evaluation.samples import Slice, slices
 from evaluation.stats.intervals import requests_for
-from evaluation.types import CheckKind, Task
+from evaluation.types import CheckKind, Direction, Task, Tier
 
 AT_LEAST = "at_least"
 AT_MOST = "at_most"
@@ -21,33 +22,78 @@ NO_WORSE = "no_worse_than_champion_by"
 
 @dataclass(frozen=True)
 class Line:
-    """One check to be measured; `part` is None for all rows."""
+    """One check to be measured; `part` is None for all rows.
+
+    family: one text for all slices of one line of policy and one comparison; None without slices.
+    """
 
     id: str
     metric: Metric
     comparison: str
     bound: float
-    groups: tuple[str, ...] = ()
+    groups: tuple[Part, ...] = ()
     part: Slice | None = None
+    tier: Tier = Tier.CRITICAL
+    family: str | None = None
 
     @property
     def kind(self) -> CheckKind:
         """What the check's estimate is compared with."""
         return CheckKind.CHAMPION if self.comparison == NO_WORSE else CheckKind.ABSOLUTE
 
+    @property
+    def bound_line(self) -> tuple[float, bool]:
+        """The bound on the estimate's own axis, and whether the truth must lie above it.
+
+        >>> Line("", METRICS["accuracy"], NO_WORSE, 0.02).bound_line
+        (-0.02, True)
+        >>> Line("", METRICS["brier"], NO_WORSE, 0.02).bound_line
+        (0.02, False)
+        """
+        return bound_line(self.kind, self.comparison, self.metric.direction, self.bound)
+
+
+def bound_line(kind: CheckKind, comparison: str, direction: Direction, bound: float) -> tuple[float, bool]:
+    """A bound on the axis of what is measured, and whether the truth must lie above it.
+
+    >>> bound_line(CheckKind.ABSOLUTE, AT_MOST, Direction.LOWER_IS_BETTER, 0.1)
+    (0.1, False)
+    """
+    if kind is CheckKind.ABSOLUTE:
+        return bound, comparison == AT_LEAST
+    above = direction is Direction.HIGHER_IS_BETTER
+    return (-bound if above else bound), above
+
+
+def columns_of(gate: GateConfig) -> list[str]:
+    """Every column that the policy takes groups, slices or units by, sorted."""
+    parts = [part for check in gate.checks for part in _parts(check)]
+    return sorted({*map(column_of, parts), *([gate.unit] if gate.unit else [])})
+
+
+def _parts(check: CheckConfig) -> list[Part]:
+    sliced = [part for by in check.slices for part in (by if isinstance(by, tuple) else (by,))]
+    return [*check.groups, *sliced]
+
 
 def check_gate(
-    gate: GateConfig, *, task: Task, columns: Sequence[str], metrics: Mapping[str, Metric] = METRICS
+    gate: GateConfig,
+    *,
+    task: Task,
+    schema: Mapping[str, pl.DataType],
+    metrics: Mapping[str, Metric] = METRICS,
 ) -> None:
     """See, before anything is trained, that every line of policy can be measured.
 
+    schema: the columns of the evaluation data and their types.
+
     Raises UserError for an unknown metric or column (with the nearest known), a metric of another task,
-    groups that are missing or of no use, a bound outside the metric's range, and what can't be compared or
-    sliced.
+    groups that are missing or of no use, bins of what is no number, a bound outside the metric's range, and
+    what can't be compared or sliced.
     """
     for check in gate.checks:
         metric = find_metric(check.metric, among=metrics)
-        require_columns([*check.groups, *check.slices], columns, "the evaluation data")
+        require_parts(_parts(check), schema, "the evaluation data")
         if problem := _misuse(check, metric, task):
             found, expected = problem
             raise UserError(
@@ -55,6 +101,8 @@ def check_gate(
                 expected=expected,
                 next_step="correct the check in weighbridge.yaml, see `weighbridge metrics`",
             )
+    if gate.unit is not None:
+        require_parts([gate.unit], schema, "the evaluation data, as gate.unit")
 
 
 def _misuse(check: CheckConfig, metric: Metric, task: Task) -> tuple[str, str] | None:
@@ -73,6 +121,10 @@ def _unfit_columns(check: CheckConfig, metric: Metric) -> tuple[str, str] | None
         return "it does not compare groups", "slices instead of groups, or a bias metric"
     if Need.LATENCY in metric.needs and check.slices:
         return "latency is not measured by slice", "no slices"
+    for columns in (check.groups, *(by for by in check.slices if isinstance(by, tuple))):
+        twice = [name for name, times in Counter(map(column_of, columns)).items() if times > 1]
+        if twice:
+            return f"column '{twice[0]}' is combined with itself", "different columns"
     return None
 
 
@@ -91,18 +143,41 @@ def expand(
 
     Raises UserError as `check_gate` does, and for a column with too many values.
     """
-    check_gate(gate, task=task, columns=frame.columns, metrics=metrics)
-    lines = [
-        Line(_name(check, part, comparison), metrics[check.metric], comparison, bound, check.groups, part)
-        for check in gate.checks
-        for part in _parts(check, frame)
-        for comparison, bound in bounds(check)
-    ]
+    check_gate(gate, task=task, schema=frame.schema, metrics=metrics)
+    known: dict[SliceBy, list[Slice]] = {}
+    families: Counter[str] = Counter()
+    lines: list[Line] = []
+    for check in gate.checks:
+        known |= {by: slices(frame, by) for by in check.slices if by not in known}
+        shown = _shown_family(check)
+        families[shown] += 1
+        family = shown if families[shown] == 1 else f"{shown}#{families[shown]}"
+        lines += _lines(
+            check, metrics[check.metric], family, [part for by in check.slices for part in known[by]]
+        )
     return _distinct(lines)
 
 
-def _parts(check: CheckConfig, frame: pl.DataFrame) -> list[Slice | None]:
-    return [part for column in check.slices for part in slices(frame, column)] if check.slices else [None]
+def _lines(check: CheckConfig, metric: Metric, family: str, parts: list[Slice]) -> list[Line]:
+    return [
+        Line(
+            id=_name(check, part, comparison),
+            metric=metric,
+            comparison=comparison,
+            bound=bound,
+            groups=check.groups,
+            part=part,
+            tier=check.tier,
+            family=None if part is None else f"{family}.{comparison}",
+        )
+        for part in (parts if check.slices else [None])
+        for comparison, bound in bounds(check)
+    ]
+
+
+def _shown_family(check: CheckConfig) -> str:
+    sliced = ["+".join(map(column_of, by)) if isinstance(by, tuple) else column_of(by) for by in check.slices]
+    return f"{check.metric}{_shown_groups(check)} over {', '.join(sliced)}"
 
 
 def bounds(check: CheckConfig) -> list[tuple[str, float]]:
@@ -116,9 +191,12 @@ def bounds(check: CheckConfig) -> list[tuple[str, float]]:
 
 
 def _name(check: CheckConfig, part: Slice | None, comparison: str) -> str:
-    groups = f"({','.join(check.groups)})" if check.groups else ""
     rows = "".join(f"[{column}={value}]" for column, value in part.rows.items()) if part else ""
-    return check.metric + groups + rows + (".vs_champion" if comparison == NO_WORSE else "")
+    return check.metric + _shown_groups(check) + rows + (".vs_champion" if comparison == NO_WORSE else "")
+
+
+def _shown_groups(check: CheckConfig) -> str:
+    return f"({','.join(map(column_of, check.groups))})" if check.groups else ""
 
 
 def _distinct(lines: list[Line]) -> list[Line]:

@@ -1,8 +1,6 @@
 """From a table and a model's answers to what metrics see: class codes, groups and slices."""
 
-import difflib
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,14 +8,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from evaluation.columns import Coded, coded
+from evaluation.config import Part, SliceBy
 from evaluation.errors import UserError
 from evaluation.metrics.base import Mask, Sample
 from evaluation.predict import absences, unanswered
 from evaluation.types import FloatArray, IntArray, Outputs, Task
-
-# More values than this in a slice or group column is a number or an id, not a category.
-MAX_VALUES = 100
-MISSING = "(missing)"
 
 
 @dataclass(frozen=True)
@@ -28,12 +24,21 @@ class Model:
     unanswered: Mask
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Slice:
-    """Rows that share a value of a column; `rows` is empty for all rows."""
+    """Rows that share a value, or a pair of values: `rows` says which, such as {"age": "30 to 45"}.
 
-    rows: dict[str, str]
-    mask: Mask
+    codes: (n,) the value of every row, one array for all slices of a column; code: this slice's.
+    """
+
+    rows: Mapping[str, str]
+    codes: IntArray
+    code: int
+
+    @property
+    def mask(self) -> Mask:
+        """Which of the n rows are in the slice."""
+        return np.equal(self.codes, self.code)
 
 
 def models(task: Task, target: NDArray[Any], answers: Sequence[Outputs]) -> list[Model]:
@@ -123,58 +128,24 @@ def _positive_score(task: Task, outputs: Outputs, gone: Mask) -> FloatArray | No
     return np.where(gone, 0.0, outputs.scores)
 
 
-def with_groups(sample: Sample, frame: pl.DataFrame, columns: Sequence[str]) -> Sample:
-    """The sample with each row's group, a combination of the columns' values such as `sex=female, age=30`."""
-    codes, names = _groups(frame, columns)
-    return replace(sample, groups=codes, group_names=names)
+def with_groups(sample: Sample, frame: pl.DataFrame, parts: Sequence[Part]) -> Sample:
+    """The sample with each row's group, a combination of values such as `sex=female, age=30 to 45`."""
+    found = coded(frame, parts)
+    return replace(sample, groups=found.codes, group_names=tuple(map(_named(found), found.values)))
 
 
-def _groups(frame: pl.DataFrame, columns: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
-    parts = [_texts(frame, column) for column in columns]
-    joined = [
-        ", ".join(f"{column}={value}" for column, value in zip(columns, values, strict=True))
-        for values in zip(*parts, strict=True)
+def _named(found: Coded) -> Callable[[tuple[str, ...]], str]:
+    return lambda value: ", ".join(f"{k}={v}" for k, v in zip(found.columns, value, strict=True))
+
+
+def slices(frame: pl.DataFrame, by: SliceBy) -> list[Slice]:
+    """One slice for every value, range or combination, in rising order; rows without a value are one too.
+
+    >>> [part.rows for part in slices(pl.DataFrame({"sex": ["f", None]}), "sex")]
+    [{'sex': 'f'}, {'sex': '(missing)'}]
+    """
+    found = coded(frame, by if isinstance(by, tuple) else (by,))
+    return [
+        Slice(dict(zip(found.columns, value, strict=True)), found.codes, code)
+        for code, value in enumerate(found.values)
     ]
-    names, codes = np.unique(np.array(joined, dtype=np.str_), return_inverse=True)
-    _check_count(len(names), " and ".join(columns))
-    return codes.astype(np.int64), tuple(names.tolist())
-
-
-def slices(frame: pl.DataFrame, column: str) -> list[Slice]:
-    """One slice for every value of a column, sorted; rows without a value are a slice too."""
-    texts = np.array(_texts(frame, column), dtype=np.str_)
-    values = np.unique(texts)
-    _check_count(len(values), column)
-    return [Slice({column: value}, texts == value) for value in values.tolist()]
-
-
-def _texts(frame: pl.DataFrame, column: str) -> list[str]:
-    require_columns([column], frame.columns, "the evaluation data")
-    return [_text(value) for value in frame[column].to_list()]
-
-
-def _text(value: Any) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return MISSING
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _check_count(values: int, what: str) -> None:
-    if values > MAX_VALUES:
-        raise UserError(
-            f"{what} has {values:,} values in the evaluation data",
-            expected=f"at most {MAX_VALUES} slices or groups",
-            next_step="put the values into bins, in a column of their own",
-        )
-
-
-def require_columns(wanted: Sequence[str], known: Sequence[str], where: str) -> None:
-    """Raise UserError, with the nearest known name, unless every wanted column is there."""
-    for column in wanted:
-        if column not in known:
-            near = difflib.get_close_matches(column, known, n=1)
-            raise UserError(
-                f"column '{column}' is not in {where}",
-                expected=f"one of: {', '.join(known)}",
-                next_step=f"did you mean '{near[0]}'?" if near else "correct the name in weighbridge.yaml",
-            )

@@ -8,10 +8,20 @@ import pytest
 
 from evaluation.config import GateConfig
 from evaluation.errors import UserError
-from evaluation.plan import check_gate, expand, latency_requests
-from evaluation.types import CheckKind, Task
+from evaluation.plan import (
+    AT_LEAST,
+    AT_MOST,
+    NO_WORSE,
+    bound_line,
+    check_gate,
+    columns_of,
+    expand,
+    latency_requests,
+)
+from evaluation.types import CheckKind, Direction, Task
 
-FRAME = pl.DataFrame({"sex": ["f", "m"], "education": ["school", "university"]})
+FRAME = pl.DataFrame({"sex": ["f", "m"], "education": ["school", "university"], "age": [20, 60]})
+BY_AGE = {"column": "age", "bins": [30]}
 MakeGate = Callable[..., GateConfig]
 
 
@@ -75,13 +85,108 @@ def test_checks_of_one_name_are_told_apart(make_gate: MakeGate) -> None:
         ({"metric": "accuracy", "at_most": -0.1}, "at_most -0.1 is outside its range"),
         ({"metric": "recall", "slices": ["educaton"], "at_least": 0.1}, "column 'educaton' is not in"),
         ({"metric": "equalized_odds_difference", "groups": ["sx"], "at_most": 0.1}, "column 'sx' is not in"),
+        (
+            {"metric": "recall", "slices": [["sex", {"column": "ag", "bins": 4}]], "at_least": 0.1},
+            "column 'ag' is not in",
+        ),
+        (
+            {"metric": "equalized_odds_difference", "groups": [{"column": "sex", "bins": 2}], "at_most": 0.1},
+            "column 'sex' is String in the evaluation data, bins are for numbers",
+        ),
+        (
+            {"metric": "recall", "slices": [["age", {"column": "age", "bins": 2}]], "at_least": 0.1},
+            "column 'age' is combined with itself",
+        ),
+        (
+            {"metric": "equalized_odds_difference", "groups": ["sex", "sex"], "at_most": 0.1},
+            "column 'sex' is combined with itself",
+        ),
     ],
 )
 def test_misuse_is_told(check: dict[str, Any], found: str, make_gate: MakeGate) -> None:
     with pytest.raises(UserError) as raised:
-        check_gate(make_gate(check), task=Task.BINARY, columns=FRAME.columns)
+        check_gate(make_gate(check), task=Task.BINARY, schema=FRAME.schema)
     assert found in raised.value.found
     assert raised.value.next_step
+
+
+def test_an_absent_unit_is_told(make_gate: MakeGate) -> None:
+    gate = make_gate({"metric": "f1", "at_least": 0.1}, unit="custmer")
+    with pytest.raises(UserError, match=r"column 'custmer' is not in .*gate\.unit"):
+        check_gate(gate, task=Task.BINARY, schema={"customer": pl.String()})
+
+
+def test_ranges_and_pairs_have_ids_of_their_own(make_gate: MakeGate) -> None:
+    gate = make_gate(
+        {"metric": "recall", "slices": [BY_AGE, ["sex", BY_AGE]], "at_least": 0.2},
+        {"metric": "equalized_odds_difference", "groups": ["sex", BY_AGE], "at_most": 0.1},
+    )
+    lines = expand(gate, task=Task.BINARY, frame=FRAME)
+    assert [line.id for line in lines] == [
+        "recall[age=below 30]",
+        "recall[age=30 and more]",
+        "recall[sex=f][age=below 30]",
+        "recall[sex=m][age=30 and more]",
+        "equalized_odds_difference(sex,age)",
+    ]
+    assert [line.part.mask.tolist() for line in lines[:3] if line.part] == [
+        [True, False],
+        [False, True],
+        [True, False],
+    ]
+
+
+def test_slices_of_one_line_and_comparison_are_a_family(make_gate: MakeGate) -> None:
+    gate = make_gate(
+        {
+            "metric": "recall",
+            "slices": ["education", ["sex", BY_AGE]],
+            "at_least": 0.2,
+            "no_worse_than_champion_by": 0.1,
+        },
+        {"metric": "recall", "slices": ["sex"], "at_least": 0.1, "tier": "supporting"},
+        {"metric": "recall", "slices": ["sex"], "at_least": 0.2, "tier": "advisory"},
+        {"metric": "recall", "at_least": 0.2},
+    )
+    lines = expand(gate, task=Task.BINARY, frame=FRAME)
+    assert list(dict.fromkeys((line.family, line.tier.value) for line in lines)) == [
+        ("recall over education, sex+age.at_least", "critical"),
+        ("recall over education, sex+age.no_worse_than_champion_by", "critical"),
+        ("recall over sex.at_least", "supporting"),
+        ("recall over sex#2.at_least", "advisory"),
+        (None, "critical"),
+    ]
+
+
+def test_columns_of_a_policy_are_all_that_it_names(make_gate: MakeGate) -> None:
+    gate = make_gate(
+        {"metric": "recall", "slices": ["education", ["sex", BY_AGE]], "at_least": 0.2},
+        {
+            "metric": "equalized_odds_difference",
+            "groups": ["race", {"column": "income", "bins": 3}],
+            "at_most": 0.1,
+        },
+        unit="customer",
+    )
+    assert columns_of(gate) == ["age", "customer", "education", "income", "race", "sex"]
+    assert columns_of(make_gate({"metric": "f1", "at_least": 0.1})) == []
+
+
+@pytest.mark.parametrize(
+    ("comparison", "direction", "line"),
+    [
+        (AT_LEAST, Direction.HIGHER_IS_BETTER, (0.1, True)),
+        (AT_MOST, Direction.HIGHER_IS_BETTER, (0.1, False)),
+        (AT_MOST, Direction.LOWER_IS_BETTER, (0.1, False)),
+        (NO_WORSE, Direction.HIGHER_IS_BETTER, (-0.1, True)),
+        (NO_WORSE, Direction.LOWER_IS_BETTER, (0.1, False)),
+    ],
+)
+def test_bounds_lie_on_the_axis_of_what_is_measured(
+    comparison: str, direction: Direction, line: tuple[float, bool]
+) -> None:
+    kind = CheckKind.CHAMPION if comparison == NO_WORSE else CheckKind.ABSOLUTE
+    assert bound_line(kind, comparison, direction, 0.1) == line
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from evaluation.config import Bins
 from evaluation.errors import UserError
 from evaluation.metrics.base import Sample
-from evaluation.samples import models, require_columns, slices, with_groups
+from evaluation.samples import models, slices, with_groups
 from evaluation.types import Outputs, Task
 
 
@@ -93,13 +94,10 @@ def test_slices_are_all_values_of_a_column() -> None:
     }
 
 
-def test_a_column_of_numbers_is_no_slice() -> None:
-    with pytest.raises(UserError, match="age has 101 values"):
-        slices(pl.DataFrame({"age": range(101)}), "age")
-
-
-def test_an_absent_column_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UserError) as raised:
-        require_columns(["educaton"], ["sex", "education"], "the evaluation data")
-    assert raised.value.next_step == "did you mean 'education'?"
-    assert raised.value.expected == "one of: sex, education"
+def test_slices_of_a_pair_are_the_combinations_that_occur() -> None:
+    frame = pl.DataFrame({"sex": ["f", "m", "f"], "age": [20, 50, 20]})
+    found = slices(frame, ("sex", Bins(column="age", bins=(30.0,))))
+    assert [(dict(part.rows), part.mask.tolist()) for part in found] == [
+        ({"sex": "f", "age": "below 30"}, [True, False, True]),
+        ({"sex": "m", "age": "30 and more"}, [False, True, False]),
+    ]

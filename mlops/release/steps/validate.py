@@ -16,7 +16,7 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     from evaluation.reports.html import to_html
 
     policy, dataset = release.project.policy, release.project.dataset
-    check_gate(policy.gate, task=policy.task, columns=dataset.evaluate.columns)
+    check_gate(policy.gate, task=policy.task, schema=dataset.evaluate.schema)
     for watched in policy.monitor.performance:
         find_metric(watched.metric)
     suite = release.project.folder / policy.data.expectations if policy.data.expectations else None

@@ -36,6 +36,15 @@ Part = str | Bins
 SliceBy = Part | tuple[Part, Part]
 
 
+def column_of(part: Part) -> str:
+    """The column that a part of a slice or group is about.
+
+    >>> column_of("sex"), column_of(Bins(column="age", bins=4))
+    ('sex', 'age')
+    """
+    return part if isinstance(part, str) else part.column
+
+
 class WaiverConfig(Section):
     """An exception that someone answers for; it is part of the signed record."""
 

@@ -7,19 +7,23 @@ from typing import Any
 
 from evaluation.errors import UserError
 from evaluation.types import (
+    Allowance,
     CheckKind,
     CheckResult,
+    Consequence,
     Direction,
     Estimate,
     GateOutcome,
     Measurement,
     Measurements,
+    Tier,
     Verdict,
+    Waiver,
 )
 
 
 def measurements_to_json(measurements: Measurements) -> dict[str, Any]:
-    """JSON values: `items`, `not_compared`, `overview`, `rows`.
+    """JSON values: `items`, `not_compared`, `overview`, `rows`, `allowance`, `advice`.
 
     Raises ValueError for a number that is not finite.
     """
@@ -29,6 +33,8 @@ def measurements_to_json(measurements: Measurements) -> dict[str, Any]:
             "not_compared": [list(pair) for pair in measurements.not_compared],
             "overview": {name: asdict(estimate) for name, estimate in measurements.overview.items()},
             "rows": measurements.rows,
+            "allowance": _or_none(measurements.allowance),
+            "advice": dict(measurements.advice),
         }
     )
 
@@ -44,21 +50,26 @@ def measurements_from_json(content: Mapping[str, Any]) -> Measurements:
             not_compared=tuple((str(name), str(why)) for name, why in content["not_compared"]),
             overview={name: Estimate(**estimate) for name, estimate in content["overview"].items()},
             rows=int(content["rows"]),
+            allowance=_allowance(content["allowance"]),
+            advice=dict(content["advice"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _unreadable("measurements", error) from error
 
 
 def outcome_to_json(outcome: GateOutcome) -> dict[str, Any]:
-    """JSON values: `verdict`, `checks`, `not_compared`.
+    """JSON values: `verdict`, `consequence`, `checks`, `not_compared`, `allowance`, `notes`.
 
     Raises ValueError for a number that is not finite.
     """
     return _plain(
         {
             "verdict": outcome.verdict,
+            "consequence": outcome.consequence,
             "checks": [asdict(check) for check in outcome.checks],
             "not_compared": [list(pair) for pair in outcome.not_compared],
+            "allowance": _or_none(outcome.allowance),
+            "notes": list(outcome.notes),
         }
     )
 
@@ -71,8 +82,11 @@ def outcome_from_json(content: Mapping[str, Any]) -> GateOutcome:
     try:
         return GateOutcome(
             verdict=Verdict(content["verdict"]),
+            consequence=Consequence(content["consequence"]),
             checks=tuple(check_from_json(check) for check in content["checks"]),
             not_compared=tuple((str(name), str(why)) for name, why in content["not_compared"]),
+            allowance=_allowance(content["allowance"]),
+            notes=tuple(content["notes"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _unreadable("outcome", error) from error
@@ -80,7 +94,8 @@ def outcome_from_json(content: Mapping[str, Any]) -> GateOutcome:
 
 def check_from_json(content: Mapping[str, Any]) -> CheckResult:
     """One judged check of a decision record."""
-    return CheckResult(**_measurement(content) | {"verdict": Verdict(content["verdict"])})
+    waiver = None if content["waiver"] is None else Waiver(**content["waiver"])
+    return CheckResult(**_measurement(content) | {"verdict": Verdict(content["verdict"]), "waiver": waiver})
 
 
 def _measurement(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +105,16 @@ def _measurement(content: Mapping[str, Any]) -> dict[str, Any]:
         "direction": Direction(content["direction"]),
         "estimate": Estimate(**content["estimate"]),
         "groups": tuple(content["groups"]),
+        "tier": Tier(content["tier"]),
     }
+
+
+def _or_none(allowance: Allowance | None) -> dict[str, Any] | None:
+    return None if allowance is None else asdict(allowance)
+
+
+def _allowance(content: Mapping[str, Any] | None) -> Allowance | None:
+    return None if content is None else Allowance(**{**content, "looks": tuple(content["looks"])})
 
 
 def _plain(content: dict[str, Any]) -> dict[str, Any]:

@@ -1,25 +1,27 @@
 """Evaluating a challenger: every check of a policy, measured on the holdout beside the champion."""
 
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from evaluation.config import GateConfig
+from evaluation.config import GateConfig, Part, column_of
 from evaluation.errors import UserError
 from evaluation.metrics.base import Mask, Metric, Need, Sample
 from evaluation.metrics.builtin import METRICS, OVERVIEW, find_metric
 from evaluation.plan import Line, expand
 from evaluation.samples import Model, models, with_groups
-from evaluation.stats.estimate import Answer, Question, Settings, estimate
+from evaluation.stats.estimate import Answer, Bound, Question, Settings, estimate
 from evaluation.types import (
+    Allowance,
     CheckKind,
     Estimate,
     FloatArray,
+    IntArray,
     Measurement,
     Measurements,
     Outputs,
@@ -53,6 +55,8 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
     champion_problem: str | None = None,
     latency_ms: FloatArray | None = None,
     champion_latency_ms: FloatArray | None = None,
+    allowance: Allowance | None = None,
+    overview: Sequence[str] | None = None,
     metrics: Mapping[str, Metric] = METRICS,
     progress: Callable[[float], None] | None = None,
 ) -> Measurements:
@@ -62,6 +66,8 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
     outputs, champion: answers for the same rows in the same order. Where there is no champion yet its checks
     are `not_compared`; where there is one that could not be asked, `champion_problem` says why.
     latency_ms, champion_latency_ms: (requests,) milliseconds, None where not measured.
+    allowance: the error that this decision may make; all of the policy's where None.
+    overview: metrics to measure beside the policy's; the task's usual ones where None.
 
     What can't be measured (too few rows, one class, NaN answers, a metric that raises) is an estimate with
     a problem, which the gate judges inconclusive. Raises UserError for what the policy or the data must be
@@ -69,25 +75,33 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
     """
     lines = expand(gate, task=task, frame=frame, metrics=metrics)
     challenger, judged_champion = _both(task, target, outputs, champion)
+    if gate.unit is not None:
+        units = _units(frame, gate.unit)
+        challenger = _by_unit(challenger, units)
+        judged_champion = (
+            _by_unit(judged_champion, units) if isinstance(judged_champion, Model) else judged_champion
+        )
     bench = _Bench(
         frame=frame,
         challenger=challenger,
         champion=champion_problem or judged_champion,
         latency=_timed(latency_ms),
         champion_latency=_timed(champion_latency_ms),
-        settings=Settings.of(gate),
+        settings=Settings.of(gate, allowance),
     )
     alone = bench.champion is None
     compared = [line for line in lines if not (alone and line.kind is CheckKind.CHAMPION)]
-    overview = {name: Line(name, find_metric(name), "", 0.0) for name in OVERVIEW[task]}
-    found = _answer_all(bench, [*compared, *overview.values()], progress)
+    names = OVERVIEW[task] if overview is None else overview
+    beside = {name: Line(name, find_metric(name, among=metrics), "", 0.0) for name in names}
+    found = _answer_all(bench, [*compared, *beside.values()], progress)
     return Measurements(
         items=tuple(_measurement(line, found[line.id, line.comparison]) for line in compared),
         not_compared=tuple(
             (line.id, NO_CHAMPION) for line in lines if alone and line.kind is CheckKind.CHAMPION
         ),
-        overview={name: found[name, ""].estimate for name in overview},
-        rows=frame.height,
+        overview={name: found[name, ""].estimate for name in beside},
+        rows=len(target),
+        allowance=allowance or Allowance.whole(round(1 - gate.confidence, 12)),
     )
 
 
@@ -102,6 +116,16 @@ def _both(
     except UserError as error:
         return models(task, target, [outputs])[0], f"champion: {error.found}"
     return challenger, other
+
+
+def _units(frame: pl.DataFrame, column: str) -> IntArray:
+    """Which unit each row belongs to, (n,) codes from 0; rows that name none are one unit together."""
+    codes = frame[column].cast(pl.String).fill_null("").rank("dense").to_numpy()
+    return codes.astype(np.int64) - 1
+
+
+def _by_unit(model: Model, units: IntArray) -> Model:
+    return replace(model, sample=replace(model.sample, units=units))
 
 
 def _timed(latency_ms: FloatArray | None) -> Sample:
@@ -134,7 +158,7 @@ def _answer(bench: _Bench, rows: str, lines: list[Line]) -> list[Answer]:
     """Answer lines on the same rows; those that can't be asked get their problem instead."""
     timed = Need.LATENCY in lines[0].metric.needs
     part = lines[0].part
-    mask = np.ones(bench.frame.height, dtype=np.bool_) if part is None else part.mask
+    mask = np.ones(bench.challenger.sample.n, dtype=np.bool_) if part is None else part.mask
     samples = _Samples(bench, mask)
     problems = [_problem(bench, line, mask, timed=timed) for line in lines]
     questions = [
@@ -144,10 +168,11 @@ def _answer(bench: _Bench, rows: str, lines: list[Line]) -> list[Answer]:
     ]
     answers = iter(estimate(questions, bench.settings, stream=zlib.crc32(rows.encode())))
     n = bench.latency.n if timed else int(mask.sum())
+    unit = "request" if timed else bench.settings.unit
     return [
         next(answers)
         if problem is None
-        else Answer(Estimate.missing(problem, n=n, confidence=bench.settings.confidence))
+        else Answer(Estimate.missing(problem, n=n, confidence=bench.settings.confidence, unit=unit))
         for problem in problems
     ]
 
@@ -178,24 +203,30 @@ class _Samples:
     def __init__(self, bench: _Bench, mask: Mask) -> None:
         self._bench = bench
         self._mask = mask
-        self._made: dict[tuple[int, tuple[str, ...]], Sample] = {}
+        self._made: dict[tuple[int, tuple[Part, ...]], Sample] = {}
 
     def question(self, line: Line) -> Question:
         challenger = self._sample(self._bench.challenger, line.groups)
+        champion = None
         if line.kind is CheckKind.CHAMPION and isinstance(self._bench.champion, Model):
-            return Question(line.metric, challenger, self._sample(self._bench.champion, line.groups))
-        return Question(line.metric, challenger)
+            champion = self._sample(self._bench.champion, line.groups)
+        return Question(line.metric, challenger, champion, _bound(line))
 
     def timed(self, line: Line) -> Question:
         champion = self._bench.champion_latency if line.kind is CheckKind.CHAMPION else None
-        return Question(line.metric, self._bench.latency, champion)
+        return Question(line.metric, self._bench.latency, champion, _bound(line))
 
-    def _sample(self, model: Model, groups: tuple[str, ...]) -> Sample:
+    def _sample(self, model: Model, groups: tuple[Part, ...]) -> Sample:
         if (id(model), groups) not in self._made:
             # Groups are named on all rows, so that one which is absent from a slice shows there as empty.
             sample = with_groups(model.sample, self._bench.frame, groups) if groups else model.sample
             self._made[id(model), groups] = sample.take(self._mask)
         return self._made[id(model), groups]
+
+
+def _bound(line: Line) -> Bound | None:
+    """What a line's evidence is about; None for a metric that is only shown."""
+    return Bound(*line.bound_line) if line.comparison else None
 
 
 def _measurement(line: Line, answer: Answer) -> Measurement:
@@ -210,6 +241,10 @@ def _measurement(line: Line, answer: Answer) -> Measurement:
         challenger=answer.challenger,
         champion=answer.champion,
         rows={} if line.part is None else dict(line.part.rows),
-        groups=line.groups,
+        groups=tuple(map(column_of, line.groups)),
         detail=dict(answer.detail),
+        tier=line.tier,
+        family=line.family,
+        p_pass=answer.p_pass,
+        p_fail=answer.p_fail,
     )

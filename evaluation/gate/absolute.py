@@ -26,4 +26,4 @@ def judge(measurement: Measurement) -> tuple[Verdict, str]:
         return Verdict.PASS, f"{said}, and the whole interval keeps it.{groups}"
     if high < bound if floor else low > bound:
         return Verdict.FAIL, f"{said}, and the whole interval breaks it.{groups}"
-    return Verdict.INCONCLUSIVE, f"{said}, but the interval lies on both sides: more rows are needed.{groups}"
+    return Verdict.INCONCLUSIVE, f"{said}, but the interval lies on both sides.{groups}"

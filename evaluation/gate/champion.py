@@ -34,7 +34,7 @@ def judge(measurement: Measurement) -> tuple[Verdict, str]:
         return Verdict.PASS, f"{said}, and the whole interval keeps it."
     if least_loss > tolerance:
         return Verdict.FAIL, f"{said}, and the whole interval breaks it."
-    return Verdict.INCONCLUSIVE, f"{said}, but the interval lies on both sides: more rows are needed."
+    return Verdict.INCONCLUSIVE, f"{said}, but the interval lies on both sides."
 
 
 def _losses(direction: Direction, low: float, high: float) -> tuple[float, float]:

@@ -4,8 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from evaluation.metrics.base import Need
-from evaluation.metrics.builtin import METRICS
 from evaluation.reports.numbers import count, number, percent
 from evaluation.types import Estimate, Measurement
 
@@ -36,12 +34,8 @@ def limits(estimate: Estimate) -> tuple[float, float] | None:
 
 
 def unit(measurement: Measurement) -> str:
-    """What the rows of an estimate are: requests where time is measured.
-
-    The metric's declared need decides; a metric that is not built in counts rows.
-    """
-    metric = METRICS.get(measurement.metric)
-    return "request" if metric is not None and Need.LATENCY in metric.needs else "row"
+    """What an estimate counts: rows, requests, or values of the column that names what was sampled."""
+    return measurement.estimate.unit
 
 
 def problem(estimate: Estimate) -> str:

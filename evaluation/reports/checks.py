@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from evaluation.gate.words import limits, unit
-from evaluation.plan import AT_LEAST
+from evaluation.plan import AT_LEAST, bound_line
 from evaluation.reports.blocks import Badge, Cell, Item, Items, Picture, Stack, Table
 from evaluation.reports.numbers import bound_text, count, number
 from evaluation.reports.picture import axis
-from evaluation.types import CheckKind, CheckResult, Direction, Verdict
+from evaluation.types import CheckKind, CheckResult, Direction, Tier, Verdict
 
 _ORDER = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 2}
 
@@ -31,11 +31,23 @@ def open_items(checks: Sequence[CheckResult]) -> Items:
     """Every check that did not pass, with its reason."""
     return Items(
         tuple(
-            Item(check.id, check.reason, check.verdict)
+            Item(check.id, reason(check), check.verdict)
             for check in worst_first(checks)
             if check.verdict is not Verdict.PASS
         )
     )
+
+
+def reason(check: CheckResult) -> str:
+    """Why a check was judged so, and what that means for the release where it means less than usual."""
+    if check.waiver is not None:
+        waiver = check.waiver
+        return f"{check.reason} Waived by {waiver.owner} until {waiver.until}: {waiver.reason}"
+    if check.tier is Tier.ADVISORY:
+        return f"{check.reason} The check is advisory."
+    if check.tier is Tier.SUPPORTING and check.verdict is Verdict.INCONCLUSIVE:
+        return f"{check.reason} The check is supporting: only proven harm would stop the release."
+    return check.reason
 
 
 def groups_table(checks: Sequence[CheckResult]) -> Table | None:
@@ -68,6 +80,8 @@ def _row(check: CheckResult, ends: dict[tuple[str, str], tuple[float, float]]) -
     value = "none" if estimate.value is None else number(estimate.value, signed=signed)
     span = "no limits" if found is None else " to ".join(number(limit, signed=signed) for limit in found)
     note = f"{estimate.method}, {count(estimate.n, unit(check))}"
+    if standing := _standing(check):
+        note = f"{standing}; {note}"
     picture = _picture(check, ends)
     return (
         Badge(check.verdict),
@@ -78,12 +92,19 @@ def _row(check: CheckResult, ends: dict[tuple[str, str], tuple[float, float]]) -
     )
 
 
+def _standing(check: CheckResult) -> str:
+    """What makes a check weigh less than a critical one."""
+    if check.waiver is not None:
+        return f"waived until {check.waiver.until}"
+    return "" if check.tier is Tier.CRITICAL else str(check.tier)
+
+
 def _picture(check: CheckResult, ends: dict[tuple[str, str], tuple[float, float]]) -> Picture | None:
     found = limits(check.estimate)
     if found is None or check.estimate.value is None:
         return None
     start, end = ends[check.metric, check.comparison]
-    bound, keeps_above = bound_line(check)
+    bound, keeps_above = _line(check)
     return Picture(
         low=found[0],
         value=check.estimate.value,
@@ -97,12 +118,8 @@ def _picture(check: CheckResult, ends: dict[tuple[str, str], tuple[float, float]
     )
 
 
-def bound_line(check: CheckResult) -> tuple[float, bool]:
-    """The bound on the estimate's own axis, and whether the allowed side is above it."""
-    if check.kind is CheckKind.ABSOLUTE:
-        return check.bound, check.comparison == AT_LEAST
-    above = check.direction is Direction.HIGHER_IS_BETTER
-    return (-check.bound if above else check.bound), above
+def _line(check: CheckResult) -> tuple[float, bool]:
+    return bound_line(check.kind, check.comparison, check.direction, check.bound)
 
 
 def _axes(checks: Sequence[CheckResult]) -> dict[tuple[str, str], tuple[float, float]]:
@@ -110,5 +127,5 @@ def _axes(checks: Sequence[CheckResult]) -> dict[tuple[str, str], tuple[float, f
     values: dict[tuple[str, str], list[float]] = {}
     for check in checks:
         if (found := limits(check.estimate)) is not None:
-            values.setdefault((check.metric, check.comparison), []).extend([*found, bound_line(check)[0]])
+            values.setdefault((check.metric, check.comparison), []).extend([*found, _line(check)[0]])
     return {key: axis(found) for key, found in values.items()}

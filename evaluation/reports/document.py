@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from evaluation.json_codec import outcome_from_json
+from evaluation.reports.advice import advice_blocks
+from evaluation.reports.allowance import stated_error
 from evaluation.reports.blocks import (
     Badge,
     Banner,
@@ -23,13 +25,16 @@ from evaluation.reports.blocks import (
     Tiles,
 )
 from evaluation.reports.checks import checks_table, groups_table, open_items
+from evaluation.reports.evidence import evidence_table
 from evaluation.reports.numbers import count, percent
-from evaluation.types import GateOutcome, Verdict
+from evaluation.types import Consequence, GateOutcome, Verdict
 
 _TITLES = {
-    Verdict.PASS: "{model} may serve",
-    Verdict.FAIL: "{model} was stopped",
-    Verdict.INCONCLUSIVE: "{model}: not enough evidence",
+    (Verdict.PASS, Consequence.PROMOTE): "{model} may serve",
+    (Verdict.FAIL, Consequence.STOP): "{model} was stopped",
+    (Verdict.INCONCLUSIVE, Consequence.STOP): "{model}: not enough evidence",
+    (Verdict.INCONCLUSIVE, Consequence.HOLD): "{model}: not enough evidence, held",
+    (Verdict.INCONCLUSIVE, Consequence.PROMOTE): "{model} may serve, on a policy that lets open checks go by",
 }
 
 
@@ -41,29 +46,30 @@ def decision_document(decision: Mapping[str, Any]) -> Document:
     outcome = outcome_from_json(decision)
     release = decision["release"]
     blocks: list[Block] = [
-        Banner(outcome.verdict, _TITLES[outcome.verdict].format(model=release["model"]), summary(decision)),
+        _banner(decision, outcome),
         _tiles(decision, outcome),
     ]
     if items := open_items(outcome.checks).items:
         blocks += [Heading("What did not pass"), Items(items)]
+    if outcome.notes:
+        blocks += [Paragraph(note) for note in outcome.notes]
     if outcome.checks:
         blocks += [Heading("Checks"), checks_table(outcome.checks), Paragraph(_how_to_read(outcome))]
+    if evidence := evidence_table(outcome.checks):
+        blocks += [Heading("Evidence"), evidence]
     if groups := groups_table(outcome.checks):
         blocks += [Heading("Groups"), groups]
     if outcome.not_compared:
         rows = tuple((name, why) for name, why in outcome.not_compared)
         blocks += [Heading("Not compared"), Table(("Check", "Why"), rows)]
-    blocks += [*_validation(decision), *_evidence(decision)]
+    blocks += [*advice_blocks(decision["advice"]), *_validation(decision), *_evidence(decision)]
     return Document(f"{release['model']}: release {release['id']}", tuple(blocks))
 
 
 def decision_brief(decision: Mapping[str, Any]) -> Document:
     """The same on one screen: verdict, checks, and what did not pass; the report has the rest."""
     outcome = outcome_from_json(decision)
-    release = decision["release"]
-    blocks: list[Block] = [
-        Banner(outcome.verdict, _TITLES[outcome.verdict].format(model=release["model"]), summary(decision))
-    ]
+    blocks: list[Block] = [_banner(decision, outcome)]
     if outcome.checks:
         blocks.append(checks_table(outcome.checks))
     if items := open_items(outcome.checks).items:
@@ -104,9 +110,16 @@ def summary(decision: Mapping[str, Any]) -> str:
         failed = [check["name"] for check in validation["checks"] if check["verdict"] != Verdict.PASS]
         return f"The data did not validate ({', '.join(failed)}), so no model was judged."
     text = _tally([check["verdict"] for check in decision["checks"]])
+    if waived := sum(check["waiver"] is not None for check in decision["checks"]):
+        text += f" {count(waived, 'check')} {'is' if waived == 1 else 'are'} waived."
     if left := len(decision["not_compared"]):
         text += f" {count(left, 'check')} had no champion to compare with."
     return text
+
+
+def _banner(decision: Mapping[str, Any], outcome: GateOutcome) -> Banner:
+    title = _TITLES[outcome.verdict, outcome.consequence].format(model=decision["release"]["model"])
+    return Banner(outcome.verdict, title, summary(decision))
 
 
 def _tally(verdicts: list[str]) -> str:
@@ -144,11 +157,12 @@ def _tiles(decision: Mapping[str, Any], outcome: GateOutcome) -> Tiles:
 
 
 def _how_to_read(outcome: GateOutcome) -> str:
-    confidence = percent(outcome.checks[0].estimate.confidence)
+    confidence = percent(float(f"{outcome.checks[0].estimate.confidence:.6g}"))
+    stated = stated_error(outcome.allowance) if outcome.allowance else ""
     return (
         f"A check passes when its whole interval keeps the bound and fails when the whole interval breaks it; in "
         f"between it is inconclusive, which is never a pass. Each limit holds at {confidence}. Checks named "
-        "vs_champion show the difference challenger minus champion on the same rows."
+        f"vs_champion show the difference challenger minus champion on the same rows. {stated}"
     )
 
 

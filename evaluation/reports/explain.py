@@ -1,19 +1,31 @@
 """A decision in plain words: what was decided, on which data, why, and what to do next."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from evaluation.gate.words import limits, subject, unit
 from evaluation.json_codec import outcome_from_json
+from evaluation.reports.allowance import stated_error
 from evaluation.reports.blocks import Banner, Block, Document, Heading, Item, Items, Paragraph
-from evaluation.reports.checks import bound_line, required, worst_first
+from evaluation.reports.checks import reason, required, worst_first
 from evaluation.reports.document import champion_text, commit_text, summary
-from evaluation.reports.numbers import count, percent
-from evaluation.types import CheckKind, CheckResult, GateOutcome, Verdict
+from evaluation.reports.numbers import count
+from evaluation.types import CheckKind, CheckResult, Consequence, GateOutcome, Verdict
 
-# Beyond this many times the rows at hand, more rows are no advice.
-_OUT_OF_REACH = 50
+_SAYS = {
+    (Verdict.PASS, Consequence.PROMOTE): "passed the gate and may serve.",
+    (Verdict.FAIL, Consequence.STOP): "failed the gate. It was not registered and does not serve.",
+    (Verdict.INCONCLUSIVE, Consequence.STOP): (
+        "could be neither passed nor failed, so it was not registered and does not serve."
+    ),
+    (Verdict.INCONCLUSIVE, Consequence.HOLD): (
+        "could be neither passed nor failed. It is registered as challenger and does not serve until more rows or a "
+        "waiver decide."
+    ),
+    (Verdict.INCONCLUSIVE, Consequence.PROMOTE): (
+        "could be neither passed nor failed; the policy says `on_inconclusive: warn`, so it may serve."
+    ),
+}
 
 
 def explain(decision: Mapping[str, Any]) -> Document:
@@ -23,13 +35,12 @@ def explain(decision: Mapping[str, Any]) -> Document:
     """
     outcome = outcome_from_json(decision)
     release = decision["release"]
-    says = {
-        Verdict.PASS: "passed the gate and may serve.",
-        Verdict.FAIL: "failed the gate. It was not registered and does not serve.",
-        Verdict.INCONCLUSIVE: "could be neither passed nor failed, so it was not registered and does not serve.",
-    }
     blocks: list[Block] = [
-        Banner(outcome.verdict, f"{release['model']} {says[outcome.verdict]}", summary(decision)),
+        Banner(
+            outcome.verdict,
+            f"{release['model']} {_SAYS[outcome.verdict, outcome.consequence]}",
+            summary(decision),
+        ),
         Heading("What was weighed"),
         Paragraph(_weighed(decision)),
         Heading("On which data"),
@@ -87,16 +98,13 @@ def _why(decision: Mapping[str, Any], outcome: GateOutcome) -> list[Block]:
     validation = (decision.get("validation") or {}).get("checks", [])
     failed = [check for check in validation if check["verdict"] != Verdict.PASS]
     items = [Item(check["name"], check["message"], Verdict(check["verdict"])) for check in failed]
-    items += [Item(check.id, check.reason, check.verdict) for check in worst_first(outcome.checks)]
+    items += [Item(check.id, reason(check), check.verdict) for check in worst_first(outcome.checks)]
     blocks: list[Block] = []
     if outcome.checks:
-        confidence = outcome.checks[0].estimate.confidence
-        error = percent(round(1 - confidence, 6))
+        stated = stated_error(outcome.allowance) if outcome.allowance else ""
         blocks.append(
             Paragraph(
-                "Every check compares an interval with a bound, never a single number. Each limit of an interval "
-                f"holds at {percent(confidence)}: a model that truly sits on the bound would pass by luck in at most "
-                f"about {error} of such samples, and fail by bad luck in at most about {error}."
+                f"Every check compares an interval with a bound, never a single number. {stated}".strip()
             )
         )
     blocks.append(Items(tuple(items)) if items else Paragraph("No check was made."))
@@ -143,33 +151,9 @@ def _would_settle(check: CheckResult) -> str:
         return "The champion answers just like this challenger here: nothing is wrong, and nothing is gained."
     if limits(check.estimate) is None:
         return f"Remove the cause ({check.estimate.problem or 'no interval'}), then evaluate again."
-    needed = rows_needed(check)
-    if needed is None:
+    if check.needed is None:
         return "The value lies almost on the bound: no realistic number of rows will tell."
     return (
-        f"About {count(needed, unit(check))} would settle it for {subject(check)}, if the value stays what it is; "
-        f"there were {check.estimate.n:,}."
+        f"About {count(check.needed, unit(check))} would settle it for {subject(check)}, if the value stays what it "
+        f"is; there were {check.estimate.n:,}."
     )
-
-
-def rows_needed(check: CheckResult) -> int | None:
-    """Rows at which the interval would leave the bound, were the value to stay; None where that is out of reach.
-
-    An interval shrinks with the square root of the rows, so the half-width that crosses the bound tells the
-    factor.
-    """
-    found, value = limits(check.estimate), check.estimate.value
-    if found is None or value is None:
-        return None
-    bound, _ = bound_line(check)
-    distance = abs(value - bound)
-    half = value - found[0] if value > bound else found[1] - value
-    if distance == 0 or half <= 0:
-        return None
-    factor = (half / distance) ** 2
-    needed = check.estimate.n * factor
-    if factor > _OUT_OF_REACH or needed < 1:
-        return None
-    # Two digits: the estimate is rough, and must not look exact.
-    step = int(10 ** max(0, math.floor(math.log10(needed)) - 1))
-    return math.ceil(needed / step - 1e-6) * step

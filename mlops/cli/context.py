@@ -63,6 +63,29 @@ def to_github(results: Mapping[str, Any]) -> None:
             file.writelines(lines)
 
 
+class Bar:
+    """One bar on a terminal, nothing elsewhere; inside `with` it is the function that moves it from 0 to 1."""
+
+    def __init__(self, name: str, *, hidden: bool = False) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description:<9}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            transient=True,
+            disable=hidden or not sys.stdout.isatty(),
+        )
+        self._task = self._progress.add_task(name, total=1.0)
+
+    def __enter__(self) -> Callable[[float], None]:
+        self._progress.start()
+        return lambda share: self._progress.update(self._task, completed=share)
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
 class Steps:
     """Shows a release's steps: a live bar on a terminal, a line a step elsewhere."""
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evaluation.types import Verdict
+from evaluation.errors import ExitCode
+from evaluation.types import Consequence, Verdict
 from mlops.cli.context import EXIT_CODES, RELEASE_OPTION, Steps, open_project, to_github
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def release(
     with one_release(project.home), Steps() as steps:
         current = begin(project, new=new)
         steps.title(f"release {current.id} of {project.policy.model}")
-        verdict = run_all(current, steps)
-        return conclude(current, verdict)
+        run_all(current, steps)
+        return conclude(current)
 
 
 def validate(
@@ -93,16 +94,16 @@ def _one(context: typer.Context, step: "Step", release_id: str | None) -> int:
     project.prepare_home()
     with one_release(project.home), Steps() as steps:
         chosen = current(project, release_id)
-        verdict = run_step(chosen, step, steps)
+        run_step(chosen, step, steps)
         if step is Step.GATE:
-            return conclude(chosen, verdict or Verdict.INCONCLUSIVE)
+            return conclude(chosen)
     results = chosen.journal.result(step)
     to_github({"release": chosen.id, **{key: results[key] for key in ("version", "url") if key in results}})
     return 0
 
 
-def conclude(chosen: "Release", verdict: Verdict, screen: "Console | None" = None) -> int:
-    """Show the decision in a table, where its evidence is, and the exit code."""
+def conclude(chosen: "Release", screen: "Console | None" = None) -> int:
+    """Show the decision in a table and where its evidence is; 0 where the model may serve, else the verdict's code."""
     from evaluation.reports.document import decision_brief
     from evaluation.reports.terminal import to_terminal
     from mlops.cli.context import console
@@ -117,6 +118,12 @@ def conclude(chosen: "Release", verdict: Verdict, screen: "Console | None" = Non
     )
     results = chosen.journal.steps.get(Step.DEPLOY.value, {}).get("result", {})
     to_github(
-        {"release": chosen.id, "verdict": verdict.value, "record": chosen.folder / FILE_NAME, **results}
+        {
+            "release": chosen.id,
+            "verdict": record.verdict.value,
+            "consequence": record.consequence.value,
+            "record": chosen.folder / FILE_NAME,
+            **results,
+        }
     )
-    return EXIT_CODES[verdict]
+    return ExitCode.PASS if record.consequence is Consequence.PROMOTE else EXIT_CODES[record.verdict]

@@ -129,7 +129,7 @@ def _release(project: Project, screen: "Console") -> Verdict:
         current = begin(project)
         steps.title(f"release {current.id} of {project.policy.model}")
         verdict = run_all(current, steps)
-    conclude(current, verdict, screen)
+    conclude(current, screen)
     return verdict
 
 

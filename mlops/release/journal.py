@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.errors import UserError
-from evaluation.types import Verdict
+from evaluation.types import Consequence, Verdict
 from mlops.decision.record import write_whole
 
 FILE_NAME = "release.json"
@@ -108,9 +108,21 @@ class Journal:
         return None
 
     @property
+    def consequence(self) -> Consequence | None:
+        """What the decision allows, None while it is open."""
+        if self.done(Step.GATE):
+            return Consequence(self.result(Step.GATE)["consequence"])
+        return None
+
+    @property
     def ended(self) -> bool:
-        """Whether there is nothing left to do: served, or stopped by a verdict."""
-        return self.done(Step.DEPLOY) or self.verdict not in {None, Verdict.PASS}
+        """Whether there is nothing left to do: served, held as a registered version, or stopped."""
+        last = {
+            Consequence.PROMOTE: Step.DEPLOY,
+            Consequence.HOLD: Step.REGISTER,
+            Consequence.STOP: Step.GATE,
+        }
+        return self.consequence is not None and self.done(last[self.consequence])
 
 
 def journals(releases: Path) -> list[Journal]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evaluation.errors import UserError
-from evaluation.types import Verdict
+from evaluation.types import Consequence, Verdict
 from mlops.decision.canonical import canonical_json, digest_bytes
 from mlops.project import Project
 from mlops.release.journal import Journal, Step, find, journals
@@ -108,14 +108,22 @@ def decided(project: Project, release_id: str | None = None) -> Release:
     """The named release, else the newest with a decision; raises UserError when there is none."""
     if release_id is not None:
         return current(project, release_id)
-    for journal in journals(releases_dir(project)):
-        if journal.model == project.policy.model and journal.done(Step.GATE):
-            return Release(project, journal)
+    if found := all_decided(project):
+        return found[0]
     raise UserError(
         f"no release of '{project.policy.model}' was decided yet",
         expected="a decision",
         next_step="weighbridge release",
     )
+
+
+def all_decided(project: Project) -> list[Release]:
+    """Every release of this model with a decision, newest first."""
+    return [
+        Release(project, journal)
+        for journal in journals(releases_dir(project))
+        if journal.model == project.policy.model and journal.done(Step.GATE)
+    ]
 
 
 def run_step(release: Release, step: Step, observer: Observer, *, again: bool = False) -> Verdict | None:
@@ -136,7 +144,7 @@ def run_step(release: Release, step: Step, observer: Observer, *, again: bool = 
 
 
 def run_all(release: Release, observer: Observer) -> Verdict:
-    """Do every step that is left; stops after the gate, or after validation, when the verdict is not pass."""
+    """Do every step that is left and that the decision allows; data that do not validate go straight to the gate."""
     for step in Step:
         if release.journal.ended:
             break
@@ -150,10 +158,15 @@ def _require_earlier(release: Release, step: Step) -> None:
     """Steps build on one another; the gate can also judge data that did not validate, without a model."""
     for earlier in _needs(release, step):
         release.journal.result(earlier)
-    if step in {Step.REGISTER, Step.DEPLOY} and release.journal.verdict is not Verdict.PASS:
+    allowed = {
+        Step.REGISTER: {Consequence.PROMOTE, Consequence.HOLD},
+        Step.DEPLOY: {Consequence.PROMOTE},
+    }.get(step)
+    if allowed is not None and release.journal.consequence not in allowed:
+        held = " and is held" if release.journal.consequence is Consequence.HOLD else ""
         raise UserError(
-            f"release {release.id} was decided '{release.journal.verdict}'",
-            expected="a release whose gate passed",
+            f"release {release.id} was decided '{release.journal.verdict}'{held}",
+            expected="a release that the gate lets serve",
             next_step=f"weighbridge explain {release.id}",
         )
 

@@ -16,20 +16,37 @@ from evaluation.json_codec import (
     outcome_to_json,
 )
 from evaluation.types import (
+    Allowance,
     CheckKind,
     CheckResult,
+    Consequence,
     Direction,
     Estimate,
     GateOutcome,
     Measurement,
     Measurements,
+    Tier,
     Verdict,
+    Waiver,
 )
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 maybe = st.none() | numbers
 texts = st.text(max_size=12)
-estimates = st.builds(Estimate, maybe, maybe, maybe, st.integers(0, 10**9), numbers, texts, st.none() | texts)
+estimates = st.builds(
+    Estimate, maybe, maybe, maybe, st.integers(0, 10**9), numbers, texts, st.none() | texts, texts
+)
+allowances = st.builds(
+    Allowance,
+    numbers,
+    numbers,
+    st.integers(1, 99),
+    st.integers(1, 99),
+    st.lists(st.integers(1, 10**6), max_size=3).map(tuple),
+    st.none() | st.integers(1, 10**6),
+    numbers,
+    st.none() | texts,
+)
 parts: dict[str, Any] = {
     "id": texts,
     "metric": texts,
@@ -43,6 +60,10 @@ parts: dict[str, Any] = {
     "rows": st.dictionaries(texts, texts, max_size=2),
     "groups": st.lists(texts, max_size=2).map(tuple),
     "detail": st.dictionaries(texts, st.integers() | texts | st.lists(numbers, max_size=2), max_size=2),
+    "tier": st.sampled_from(Tier),
+    "family": st.none() | texts,
+    "p_pass": maybe,
+    "p_fail": maybe,
 }
 pairs = st.lists(st.tuples(texts, texts), max_size=2).map(tuple)
 measured = st.builds(
@@ -51,9 +72,28 @@ measured = st.builds(
     pairs,
     st.dictionaries(texts, estimates, max_size=2),
     st.integers(0, 10**9),
+    st.none() | allowances,
+    st.dictionaries(texts, st.lists(st.dictionaries(texts, texts, max_size=2), max_size=2), max_size=2),
 )
-judged = st.builds(CheckResult, **parts, verdict=st.sampled_from(Verdict), reason=texts)
-outcomes = st.builds(GateOutcome, st.sampled_from(Verdict), st.lists(judged, max_size=2).map(tuple), pairs)
+judged = st.builds(
+    CheckResult,
+    **parts,
+    verdict=st.sampled_from(Verdict),
+    reason=texts,
+    p_fail_adjusted=maybe,
+    needed=st.none() | st.integers(1, 10**9),
+    resolvable=maybe,
+    waiver=st.none() | st.builds(Waiver, texts, texts, texts, texts),
+)
+outcomes = st.builds(
+    GateOutcome,
+    st.sampled_from(Verdict),
+    st.sampled_from(Consequence),
+    st.lists(judged, max_size=2).map(tuple),
+    pairs,
+    st.none() | allowances,
+    st.lists(texts, max_size=2).map(tuple),
+)
 
 
 @given(measured)
@@ -80,12 +120,18 @@ CHECK = CheckResult(
     rows={"a": "b"},
     verdict=Verdict.PASS,
     reason="Because.",
+    waiver=Waiver("recall*", "ana", "late labels", "2026-12-31"),
 )
 
 
 def test_a_check_is_flat() -> None:
-    assert outcome_to_json(GateOutcome(Verdict.PASS, (CHECK,), (("f1.vs_champion", "no champion yet"),))) == {
+    left = (("f1.vs_champion", "no champion yet"),)
+    outcome = GateOutcome(
+        Verdict.PASS, Consequence.PROMOTE, (CHECK,), left, Allowance.whole(0.05), ("A waiver has expired.",)
+    )
+    assert outcome_to_json(outcome) == {
         "verdict": "pass",
+        "consequence": "promote",
         "checks": [
             {
                 "id": "recall[a=b].vs_champion",
@@ -102,17 +148,42 @@ def test_a_check_is_flat() -> None:
                     "confidence": 0.95,
                     "method": "by hand",
                     "problem": None,
+                    "unit": "row",
                 },
                 "challenger": None,
                 "champion": None,
                 "rows": {"a": "b"},
                 "groups": [],
                 "detail": {},
+                "tier": "critical",
+                "family": None,
+                "p_pass": None,
+                "p_fail": None,
                 "verdict": "pass",
                 "reason": "Because.",
+                "p_fail_adjusted": None,
+                "needed": None,
+                "resolvable": None,
+                "waiver": {
+                    "check": "recall*",
+                    "owner": "ana",
+                    "reason": "late labels",
+                    "until": "2026-12-31",
+                },
             }
         ],
         "not_compared": [["f1.vs_champion", "no champion yet"]],
+        "allowance": {
+            "alpha": 0.05,
+            "level": 0.05,
+            "candidate": 1,
+            "candidates": 1,
+            "looks": [],
+            "planned_rows": None,
+            "overlap": 0.0,
+            "problem": None,
+        },
+        "notes": ["A waiver has expired."],
     }
 
 

@@ -12,7 +12,7 @@ from evaluation.errors import UserError, WeighbridgeError
 from evaluation.json_codec import measurements_to_json
 from evaluation.metrics.base import Need
 from evaluation.metrics.builtin import METRICS
-from evaluation.plan import latency_requests
+from evaluation.plan import columns_of, latency_requests
 from evaluation.predict import measure_latency, predict
 from evaluation.run import measure
 from evaluation.types import FloatArray, Outputs
@@ -21,6 +21,7 @@ from mlops.packaging.bundle import model_digest
 from mlops.packaging.load import LoadedModel, load_model
 from mlops.registry.client import Alias, ModelVersion
 from mlops.registry.promote import fetch_bundle
+from mlops.release.evidence import Answers
 from mlops.release.journal import Step
 from mlops.release.run import Fraction, Release, StepDone
 
@@ -58,22 +59,29 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     advance(0.2)
     latency = _latency(release, model)
     champion_model = champion.model if champion and _compares_latency(policy.gate) else None
-    champion_latency = _latency(release, champion_model)
+    answers = Answers(
+        target=dataset.evaluate[policy.data.target].to_numpy(),
+        frame=dataset.evaluate.select(columns_of(policy.gate)),
+        challenger=outputs,
+        champion=champion.outputs if champion else None,
+        latency_ms=latency,
+        champion_latency_ms=_latency(release, champion_model),
+    )
     advance(0.4)
+    answers.write(release.folder)
     found = measure(
         task=policy.task,
-        frame=dataset.evaluate,
-        target=dataset.evaluate[policy.data.target].to_numpy(),
+        frame=answers.frame,
+        target=answers.target,
         outputs=outputs,
-        champion=champion.outputs if champion else None,
+        champion=answers.champion,
         champion_problem=champion.problem if champion else None,
         latency_ms=latency,
-        champion_latency_ms=champion_latency,
+        champion_latency_ms=answers.champion_latency_ms,
         gate=policy.gate,
         progress=lambda share: advance(0.4 + 0.6 * share),
     )
     content = {"champion": champion.to_json() if champion else None, **measurements_to_json(found)}
-    _keep_predictions(release, outputs, champion)
     _keep_reference(release, model, outputs)
     write_whole(release.folder / "evaluation.json", json.dumps(content, indent=1, allow_nan=False).encode())
     against = f"against champion version {champion.version.version}" if champion else "no champion yet"
@@ -129,33 +137,6 @@ def ask_champion(release: Release) -> Champion | None:
         return Champion(version, model, predict(model, holdout, task=bundle.task))
     except WeighbridgeError as error:
         return Champion(version, problem=error.found)
-
-
-def _keep_predictions(release: Release, outputs: Outputs, champion: Champion | None) -> None:
-    """Everything that is needed to take the decision again, without the models."""
-    policy, frame = release.project.policy, release.project.dataset.evaluate
-    wanted = dict.fromkeys(
-        column for check in policy.gate.checks for column in (*check.groups, *check.slices)
-    )
-    columns = [frame[policy.data.target].alias("target"), pl.Series("label", outputs.labels)]
-    columns += _scores("score", outputs)
-    if champion is not None and champion.outputs is not None:
-        columns += [
-            pl.Series("champion_label", champion.outputs.labels),
-            *_scores("champion_score", champion.outputs),
-        ]
-    columns += [frame[name].alias(f"column.{name}") for name in wanted]
-    pl.DataFrame(columns).write_parquet(release.folder / "predictions.parquet", compression="zstd")
-
-
-def _scores(name: str, outputs: Outputs) -> list[pl.Series]:
-    if outputs.scores is None:
-        return []
-    if outputs.scores.ndim == 1:
-        return [pl.Series(name, outputs.scores)]
-    return [
-        pl.Series(f"{name}_{index}", outputs.scores[:, index]) for index in range(outputs.scores.shape[1])
-    ]
 
 
 def _keep_reference(release: Release, model: LoadedModel, outputs: Outputs) -> None:

@@ -1,6 +1,7 @@
 """The three verdicts at every position of an interval, in both directions."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,6 +124,7 @@ def test_a_reason_names_slice_and_groups_with_their_rates() -> None:
     assert "True positive rate: sex=f 0.4000, sex=m 0.5500." in reason
 
 
-def test_latency_counts_requests() -> None:
-    reason = absolute.judge(measurement(3.0, 4.0, metric="latency_p95_ms", comparison="at_most", bound=50))[1]
+def test_a_reason_counts_what_was_sampled() -> None:
+    timed = measurement(3.0, 4.0, metric="latency_p95_ms", comparison="at_most", bound=50)
+    reason = absolute.judge(replace(timed, estimate=replace(timed.estimate, unit="request")))[1]
     assert "900 requests" in reason

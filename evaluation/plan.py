@@ -71,6 +71,12 @@ def columns_of(gate: GateConfig) -> list[str]:
     return sorted({*map(column_of, parts), *([gate.unit] if gate.unit else [])})
 
 
+def grouping_columns(gate: GateConfig) -> list[str]:
+    """The columns that the policy takes value by value, in slices or groups, sorted."""
+    parts = [part for check in gate.checks for part in _parts(check)]
+    return sorted({part for part in parts if isinstance(part, str)})
+
+
 def _parts(check: CheckConfig) -> list[Part]:
     sliced = [part for by in check.slices for part in (by if isinstance(by, tuple) else (by,))]
     return [*check.groups, *sliced]

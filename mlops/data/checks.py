@@ -1,7 +1,7 @@
 """What must hold of two tables before anything is trained on them, one function a check."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -17,6 +17,8 @@ MIN_CLASS_SHARE = 0.001
 
 MIN_CLASS_ROWS = 10
 """Below ten rows of a class, intervals of recall and AUC no longer keep their stated error."""
+
+_MOST_GROUPS = 100
 
 Tables = tuple[tuple[str, pl.DataFrame], tuple[str, pl.DataFrame]]
 
@@ -115,6 +117,26 @@ def check_features(dataset: Dataset) -> DataCheck:
     if constant:
         message += f"; constant: {listed(constant)}"
     return DataCheck("features", Verdict.PASS, message, detail)
+
+
+def check_groups(dataset: Dataset, columns: Sequence[str]) -> DataCheck:
+    """Every value of the columns that the gate slices or groups by occurs in train, so that it could be learned.
+
+    Columns that train has not, and numbers with more than 100 values, are left aside.
+    """
+    unseen, rows = {}, {}
+    for name in columns:
+        if name not in dataset.train.columns or name not in dataset.evaluate.columns:
+            continue
+        train, holdout = _counts(dataset.train[name]), _counts(dataset.evaluate[name])
+        new = {value: count for value, count in holdout.items() if value not in train}
+        if new and len(holdout) <= _MOST_GROUPS:
+            unseen[name], rows[name] = list(new), sum(new.values())
+    detail = {"columns": list(columns), "unseen": unseen}
+    if unseen:
+        told = [f"{rows[name]:,} holdout rows have {name} {listed(new)}" for name, new in unseen.items()]
+        return DataCheck("groups", Verdict.INCONCLUSIVE, f"{_first(told)}, which train never had", detail)
+    return DataCheck("groups", Verdict.PASS, f"train has every value of {listed(columns)}", detail)
 
 
 def _tables(dataset: Dataset) -> Tables:

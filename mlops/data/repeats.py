@@ -15,6 +15,9 @@ from mlops.data.load import Dataset
 MAX_DUPLICATE_SHARE = 0.2
 """An export that holds everything twice repeats half its rows, and a quarter after a split in halves."""
 
+MAX_COPIED_SHARE = 0.01
+"""One copy in a hundred rows narrows an interval by half a percent of its width; more is no longer rounding."""
+
 ROOM = 100
 """Columns that can form fewer than this many different rows per row held repeat themselves naturally."""
 
@@ -46,6 +49,24 @@ def check_duplicates(dataset: Dataset, data: DataConfig) -> DataCheck:
     return DataCheck(
         "duplicates", Verdict.FAIL if failed else Verdict.PASS, message, {**detail, "judged": not natural}
     )
+
+
+def check_copies(dataset: Dataset) -> DataCheck:
+    """How many holdout rows repeat an earlier one in every column; each copy counts as evidence that is not there.
+
+    Repeats are natural where the columns can form few different rows (see ROOM); then they are told, not judged.
+    """
+    holdout = dataset.evaluate
+    copies, rows = _repeats(holdout), max(1, holdout.height)
+    natural = math.prod(holdout[name].n_unique() for name in holdout.columns) < ROOM * holdout.height
+    message = f"{copies:,} of {holdout.height:,} holdout rows ({copies / rows:.1%}) repeat an earlier one"
+    detail = {"rows": copies, "share": copies / rows, "at_most": MAX_COPIED_SHARE, "judged": not natural}
+    if copies / rows > MAX_COPIED_SHARE and not natural:
+        return DataCheck(
+            "copies", Verdict.FAIL, f"{message}; limits would look narrower than they are", detail
+        )
+    told = "; natural, as the columns can form few different rows" if natural and copies else ""
+    return DataCheck("copies", Verdict.PASS, message + told, detail)
 
 
 def check_overlap(dataset: Dataset, data: DataConfig) -> DataCheck:

@@ -1,6 +1,6 @@
 """Checking a project's tables before anything is trained on them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ from mlops.data.checks import (
     DataCheck,
     check_classes,
     check_features,
+    check_groups,
     check_rows,
     check_schema,
     check_target,
 )
 from mlops.data.expectations import run_suite
 from mlops.data.load import Dataset
-from mlops.data.repeats import check_duplicates, check_overlap
+from mlops.data.repeats import check_copies, check_duplicates, check_overlap
 from mlops.data.suite import Line, read_suite
 
 _BUILT_IN_SHARE = 0.2
@@ -42,16 +43,18 @@ def validate(
     task: Task,
     data: DataConfig,
     expectations: Path | None = None,
+    groups: Sequence[str] = (),
     progress: Callable[[float], None] | None = None,
 ) -> Validation:
     """Run every check, and the user's Great Expectations suite on both tables.
 
+    groups: the columns whose values the gate slices or groups by.
     progress takes the share that is done, 0 to 1. Raises UserError for a suite that cannot be read or does not fit
     the tables' columns; what is wrong with the data is a result, never an error.
     """
     advance = progress or (lambda _: None)
     suite = _suite(expectations, dataset)
-    checks = list(_built_in(dataset, task, data))
+    checks = list(_built_in(dataset, task, data, groups))
     if suite:
         advance(_BUILT_IN_SHARE)
         checks += run_suite(
@@ -79,15 +82,18 @@ def _suite(path: Path | None, dataset: Dataset) -> tuple[Line, ...]:
     return read_suite(path, list(dict.fromkeys([*dataset.train.columns, *dataset.evaluate.columns])))
 
 
-def _built_in(dataset: Dataset, task: Task, data: DataConfig) -> Iterator[DataCheck]:
+def _built_in(dataset: Dataset, task: Task, data: DataConfig, groups: Sequence[str]) -> Iterator[DataCheck]:
     yield check_rows(dataset)
     yield check_schema(dataset)
     yield check_target(dataset, data, task)
     if task is not Task.REGRESSION:
         yield check_classes(dataset, data)
     yield check_duplicates(dataset, data)
+    yield check_copies(dataset)
     yield check_overlap(dataset, data)
     yield check_features(dataset)
+    if groups:
+        yield check_groups(dataset, groups)
 
 
 def _check_to_json(check: DataCheck) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import json
 
 from evaluation.metrics.builtin import find_metric
-from evaluation.plan import check_gate
+from evaluation.plan import check_gate, grouping_columns
 from evaluation.types import Verdict
 from mlops.data.validate import validate, validation_to_json
 from mlops.decision.record import write_whole
@@ -20,7 +20,14 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     for watched in policy.monitor.performance:
         find_metric(watched.metric)
     suite = release.project.folder / policy.data.expectations if policy.data.expectations else None
-    found = validate(dataset, task=policy.task, data=policy.data, expectations=suite, progress=advance)
+    found = validate(
+        dataset,
+        task=policy.task,
+        data=policy.data,
+        expectations=suite,
+        groups=grouping_columns(policy.gate),
+        progress=advance,
+    )
     content = validation_to_json(found)
     write_whole(release.folder / "validation.json", json.dumps(content, indent=1, allow_nan=False).encode())
     write_whole(release.folder / "validation.html", to_html(validation_document(content)).encode())

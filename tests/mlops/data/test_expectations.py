@@ -32,7 +32,7 @@ def run(dataset: MakeDataset, data: DataConfig, tmp_path: Path) -> Run:
         assert (
             validation_from_json(json.loads(json.dumps(validation_to_json(found), allow_nan=False))) == found
         )
-        return {check.name: check for check in found.checks[7:]}
+        return {check.name: check for check in found.checks[8:]}
 
     return start
 

@@ -25,7 +25,7 @@ def checked(dataset: Dataset, data: DataConfig, task: Task = Task.BINARY) -> dic
 def test_good_tables_pass_every_check(dataset: MakeDataset, data: DataConfig) -> None:
     found = checked(dataset(), data)
 
-    names = ["rows", "schema", "target", "class balance", "duplicates", "overlap", "features"]
+    names = ["rows", "schema", "target", "class balance", "duplicates", "copies", "overlap", "features"]
     assert list(found) == names
     assert {check.verdict for check in found.values()} == {Verdict.PASS}
 
@@ -342,3 +342,31 @@ def test_progress_ends_at_one(dataset: MakeDataset, data: DataConfig) -> None:
     validate(dataset(), task=Task.BINARY, data=data, progress=seen.append)
 
     assert seen == [1.0]
+
+
+@pytest.mark.parametrize(("copies", "verdict"), [(0, Verdict.PASS), (2, Verdict.PASS), (20, Verdict.FAIL)])
+def test_copies_in_the_holdout_are_no_evidence(
+    copies: int, verdict: Verdict, dataset: MakeDataset, data: DataConfig, people: People
+) -> None:
+    rows = people(200, start=400)
+    found = checked(dataset(holdout=pl.concat([rows, rows.head(copies)])), data)["copies"]
+    assert found.verdict is verdict
+    assert found.message.startswith(f"{copies} of {200 + copies} holdout rows")
+
+
+@pytest.mark.parametrize(
+    ("columns", "verdict", "message"),
+    [
+        (["city"], Verdict.INCONCLUSIVE, "200 holdout rows have city Kaohsiung, which train never had"),
+        (["age"], Verdict.PASS, "train has every value of age"),
+        (["income"], Verdict.PASS, "train has every value of income"),
+        (["absent"], Verdict.PASS, "train has every value of absent"),
+    ],
+)
+def test_a_group_that_train_never_had_is_no_pass(
+    columns: list[str], verdict: Verdict, message: str, dataset: MakeDataset, data: DataConfig, people: People
+) -> None:
+    made = dataset(holdout=people(200, start=400).with_columns(pl.lit("Kaohsiung").alias("city")))
+    found = validate(made, task=Task.BINARY, data=data, groups=columns)
+    [check] = [check for check in found.checks if check.name == "groups"]
+    assert (check.verdict, check.message) == (verdict, message)

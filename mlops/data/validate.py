@@ -37,7 +37,7 @@ class Validation:
         return Verdict.worst([check.verdict for check in self.checks])
 
 
-def validate(
+def validate(  # noqa: PLR0913 - keyword-only, with defaults
     dataset: Dataset,
     *,
     task: Task,

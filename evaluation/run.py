@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,15 @@ class _Bench:
     latency: Sample
     champion_latency: Sample
     settings: Settings
+    grouped: dict[tuple[int, tuple[Part, ...]], Sample] = field(default_factory=dict)
+
+    def sample(self, model: Model, groups: tuple[Part, ...]) -> Sample:
+        """A model's sample with groups, named on all rows: one that is absent from a slice shows there as empty."""
+        if not groups:
+            return model.sample
+        if (id(model), groups) not in self.grouped:
+            self.grouped[id(model), groups] = with_groups(model.sample, self.frame, groups)
+        return self.grouped[id(model), groups]
 
 
 def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation is about
@@ -218,9 +227,7 @@ class _Samples:
 
     def _sample(self, model: Model, groups: tuple[Part, ...]) -> Sample:
         if (id(model), groups) not in self._made:
-            # Groups are named on all rows, so that one which is absent from a slice shows there as empty.
-            sample = with_groups(model.sample, self._bench.frame, groups) if groups else model.sample
-            self._made[id(model), groups] = sample.take(self._mask)
+            self._made[id(model), groups] = self._bench.sample(model, groups).take(self._mask)
         return self._made[id(model), groups]
 
 

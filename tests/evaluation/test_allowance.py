@@ -135,6 +135,7 @@ def test_planning_for_more_later_does_not_make_more() -> None:
     assert levels == [0.0125, 0.0125]
     assert "has judged 3 challengers" in str(holdout.ask("d").problem)
     assert sum(past.share for past in holdout.history) <= 0.05
+    assert holdout.ask("a").level == 0.025
 
 
 QUESTION = st.tuples(

@@ -1,7 +1,7 @@
 """Changes of what lies between groups: limits that hold whichever groups are the extreme ones."""
 
 import math
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -77,7 +77,7 @@ def test_limits_hold_the_value_and_widen_with_confidence(
     value = float(across_groups(across, mine.rates) - across_groups(across, theirs.rates))
     limits = [interval.limits(level) for level in (0.5, 0.2, 0.05, 0.03)]
     assert all(low <= value <= high for low, high in limits)
-    assert all(a[0] >= b[0] and a[1] <= b[1] for a, b in zip(limits, limits[1:], strict=False))
+    assert all(a[0] >= b[0] and a[1] <= b[1] for a, b in pairwise(limits))
 
 
 @each_across

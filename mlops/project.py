@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlops.rollout.controller import Rollout
     from monitoring.store.delta import DeltaRequestLog
 
-_SOURCES = {".py", ".yaml", ".yml", ".toml", ".txt", ".sql"}
+_SOURCES = frozenset({".py", ".yaml", ".yml", ".toml", ".txt", ".sql"})
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,13 @@ class Project:
         if not ignore.exists():
             ignore.write_text("*\n")
 
-    def source_digest(self) -> str:
+    def source_digest(self, suffixes: frozenset[str] = _SOURCES) -> str:
         """SHA-256 over the project's code and configuration, so that an edited file starts a new release."""
         total = hashlib.sha256()
         for path in sorted(self.folder.rglob("*")):
             inside = path.relative_to(self.folder)
             if (
-                path.suffix in _SOURCES
+                path.suffix in suffixes
                 and path.is_file()
                 and not any(part.startswith(".") for part in inside.parts)
             ):

@@ -170,6 +170,33 @@ class Registry:
             for key, value in tags.items():
                 self._client.set_tag(run_id, _TAG + key, value)
 
+    def tags_of_runs(self, prefix: str) -> list[tuple[str, dict[str, str]]]:
+        """Tags whose key is `prefix` or starts with `prefix.`, of every run of this model, deleted ones too.
+
+        As (run id, tags), oldest run first; runs without such a tag are left out.
+        """
+        from mlflow.entities import ViewType
+
+        start, found, token = f"{_TAG}{prefix}.", [], None
+        with store_errors(self._uri):
+            experiment = self._client.get_experiment_by_name(self.model)
+            while experiment is not None:
+                page = self._client.search_runs(
+                    [experiment.experiment_id],
+                    run_view_type=ViewType.ALL,
+                    max_results=1000,
+                    order_by=["attributes.start_time ASC"],
+                    page_token=token,
+                )
+                for run in page:
+                    tags = {key: value for key, value in run.data.tags.items() if f"{key}.".startswith(start)}
+                    if tags:
+                        found.append((run.info.run_id, tags))
+                token = page.token
+                if not token:
+                    break
+        return found
+
     def download_model(self, version: ModelVersion, folder: Path) -> Path:
         """Copy a version's model files into a folder."""
         with store_errors(self._uri):

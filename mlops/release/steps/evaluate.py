@@ -23,6 +23,7 @@ from mlops.registry.client import Alias, ModelVersion
 from mlops.registry.promote import fetch_bundle
 from mlops.release.evidence import Answers
 from mlops.release.journal import Step
+from mlops.release.ledger import allowance_for
 from mlops.release.run import Fraction, Release, StepDone
 
 _REFERENCE_ROWS = 20_000
@@ -69,6 +70,7 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     )
     advance(0.4)
     answers.write(release.folder)
+    allowance = allowance_for(release)
     found = measure(
         task=policy.task,
         frame=answers.frame,
@@ -79,6 +81,7 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         latency_ms=latency,
         champion_latency_ms=answers.champion_latency_ms,
         gate=policy.gate,
+        allowance=allowance,
         progress=lambda share: advance(0.4 + 0.6 * share),
     )
     content = {"champion": champion.to_json() if champion else None, **measurements_to_json(found)}

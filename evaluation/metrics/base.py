@@ -66,7 +66,8 @@ class Sample:
 
 
 Point = Callable[[Sample], float]
-Weighted = Callable[[Sample, Weights], FloatArray]
+Statistic = Callable[[Weights], FloatArray]
+Weighted = Callable[[Sample], Statistic]
 
 
 class Need(StrEnum):
@@ -88,10 +89,46 @@ class Across(StrEnum):
 
 @dataclass(frozen=True)
 class Proportion:
-    """A share of rows: `counts` gives (hits, base), both (n,) masks, hits within base."""
+    """A share of rows: `counts` gives (hits, base), both (n,) masks, hits within base.
+
+    shared_base: the base follows from the target alone, so that two models on the same rows share it.
+    """
 
     name: str
     counts: Callable[[Sample], tuple[Mask, Mask]]
+    shared_base: bool = False
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean of one value a row, (n,); each value lies in the metric's range."""
+
+    values: Callable[[Sample], FloatArray]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The chance that the score of a positive row is above that of a negative one, ties counted half."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A function of how many rows fall into each of a few cells.
+
+    codes: (n,) whole numbers below the number of cells, and that number.
+    value: rows in every cell, (b, cells), to (b,), NaN where undefined.
+    """
+
+    codes: Callable[[Sample], tuple[IntArray, int]]
+    value: Callable[[FloatArray], FloatArray]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """A function of sums over rows: columns (n, k) to be summed, and their sums (b, k) to (b, ...)."""
+
+    columns: Callable[[Sample], FloatArray]
+    value: Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -111,12 +148,12 @@ class Quantile:
 
 @dataclass(frozen=True)
 class Distance:
-    """A sum of absolute gaps, (b, gaps) by `gaps`: biased upwards, the more the fewer the rows."""
+    """A sum of absolute gaps, which `gaps` gives as (b, gaps): biased upwards, the more the fewer the rows."""
 
-    gaps: Weighted
+    gaps: Sums
 
 
-Design = Proportion | GroupRates | Quantile | Distance
+Design = Proportion | Mean | Ranking | Cells | Sums | GroupRates | Quantile | Distance
 
 
 @dataclass(frozen=True)
@@ -125,9 +162,11 @@ class Metric:
 
     point: the value on a sample by a well-kept library; raises Undefined where there is none, never NaN.
     The first line of its docstring is the metric's summary, and its example runs as a test.
-    weighted: the same value for b resamples at once: (b, n) multiplicities in, (b,) out, NaN where undefined.
-    Without it rows are drawn one resample at a time and `point` is called, which is slower.
-    design: what the metric is made of, from which a better interval than percentiles follows.
+    design: what the metric is made of, from which a better and faster interval follows; its value is that
+    of `point`.
+    weighted: for a metric without such a design, its value for b resamples at once: on a sample, a function
+    of (b, n) multiplicities that gives (b,), NaN where undefined. It may run in several threads. With
+    neither, rows are drawn one resample at a time and `point` is called, which is slower.
     ranked: False where neither more nor less is better; such a metric has bounds but is not compared with a
     champion.
     """
@@ -137,8 +176,8 @@ class Metric:
     range: tuple[float, float]
     tasks: frozenset[Task]
     point: Point
-    weighted: Weighted | None = None
     design: Design | None = None
+    weighted: Weighted | None = None
     needs: frozenset[Need] = field(default_factory=frozenset)
     unit: str = ""
     ranked: bool = True
@@ -149,32 +188,32 @@ class Metric:
         return (self.point.__doc__ or self.name).strip().splitlines()[0]
 
 
-def shares(proportion: Proportion) -> Weighted:
-    """The `weighted` of a proportion: drawn hits over drawn base."""
+def count_units(sample: Sample, rows: Mask | None = None) -> int:
+    """How many units a sample has, or how many have one of these rows; units are rows where none are named.
 
-    def weighted(sample: Sample, weights: Weights) -> FloatArray:
-        hits, base = proportion.counts(sample)
-        columns = np.stack([hits, base], axis=1).astype(np.float32)
-        drawn = (weights @ columns).astype(np.float64)
-        return divide(drawn[:, 0], drawn[:, 1])
+    >>> sample = Sample(np.zeros(4), np.zeros(4), units=np.array([0, 0, 1, 2]))
+    >>> count_units(sample), count_units(sample, np.array([True, True, False, True]))
+    (3, 2)
+    """
+    if sample.units is None:
+        return sample.n if rows is None else int(rows.sum())
+    units = sample.units if rows is None else sample.units[rows]
+    return int(np.count_nonzero(np.bincount(units)))
 
-    return weighted
 
+def groups_of(sample: Sample) -> IntArray:
+    """The sample's groups, (n,) codes.
 
-def group_rates(design: GroupRates, sample: Sample, weights: Weights) -> FloatArray:
-    """Every proportion in every group and resample: (b, rates, groups), NaN where a group has no base."""
-    member = membership(sample)
-    columns = [mask[:, None] & member for rate in design.rates for mask in rate.counts(sample)]
-    drawn = (weights @ np.concatenate(columns, axis=1).astype(np.float32)).astype(np.float64)
-    by_rate = drawn.reshape(len(weights), len(design.rates), 2, member.shape[1])
-    return divide(by_rate[:, :, 0], by_rate[:, :, 1])
+    Raises Undefined where none were named.
+    """
+    if sample.groups is None:
+        raise Undefined("no groups were named")
+    return sample.groups
 
 
 def membership(sample: Sample) -> Mask:
     """Which row is in which group, as (n, groups)."""
-    if sample.groups is None:
-        raise Undefined("no groups were named")
-    return np.equal(sample.groups[:, None], np.arange(len(sample.group_names)))
+    return np.equal(groups_of(sample)[:, None], np.arange(len(sample.group_names)))
 
 
 def across_groups(across: Across, rates: FloatArray) -> FloatArray:
@@ -191,16 +230,6 @@ def across_groups(across: Across, rates: FloatArray) -> FloatArray:
     else:
         worst = least.min(axis=-1)
     return np.asarray(worst, dtype=np.float64)
-
-
-def means(loss: FloatArray, weights: Weights) -> FloatArray:
-    """Weighted mean of a value per row in every resample, NaN where nothing was drawn."""
-    return divide(weights @ loss, totals(weights))
-
-
-def totals(weights: Weights) -> FloatArray:
-    """Rows drawn in every resample."""
-    return np.asarray(weights.sum(axis=1, dtype=np.float64))
 
 
 def divide(above: FloatArray, below: FloatArray) -> FloatArray:

@@ -17,9 +17,6 @@ from evaluation.metrics.base import (
     Point,
     Proportion,
     Sample,
-    Weights,
-    across_groups,
-    group_rates,
     membership,
     require,
 )
@@ -31,7 +28,7 @@ from evaluation.metrics.classification import (
     SELECTED,
     TRUE_POSITIVE,
 )
-from evaluation.types import Direction, FloatArray, Task
+from evaluation.types import Direction, Task
 
 
 def demographic_parity_difference(sample: Sample) -> float:
@@ -128,19 +125,13 @@ def _require_base(sample: Sample, *rates: Proportion) -> None:
 
 
 def _metric(point: Point, across: Across, *rates: Proportion, tasks: frozenset[Task] = BINARY) -> Metric:
-    design = GroupRates(rates, across)
-
-    def weighted(sample: Sample, weights: Weights) -> FloatArray:
-        return across_groups(across, group_rates(design, sample, weights))
-
     return Metric(
         name=point.__name__,
         direction=(Direction.LOWER_IS_BETTER if across is Across.DIFFERENCE else Direction.HIGHER_IS_BETTER),
         range=(0.0, 1.0),
         tasks=tasks,
         point=point,
-        weighted=weighted,
-        design=design,
+        design=GroupRates(rates, across),
         needs=frozenset({Need.GROUPS}),
     )
 

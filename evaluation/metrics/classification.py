@@ -4,24 +4,24 @@ Class codes are 0..k-1; in a binary task 1 is the positive class. Values are sci
 rows carry their counts, from which Wilson's interval follows.
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from evaluation.metrics.base import (
+    Cells,
     Mask,
     Metric,
     Need,
     Point,
     Proportion,
     Sample,
-    Weighted,
-    Weights,
     divide,
     require,
-    shares,
 )
-from evaluation.types import Direction, FloatArray, Task
+from evaluation.types import Direction, FloatArray, IntArray, Task
 
 BINARY = frozenset({Task.BINARY})
 ANY_CLASSES = frozenset({Task.BINARY, Task.MULTICLASS})
@@ -31,14 +31,32 @@ def _every(sample: Sample) -> Mask:
     return np.ones(sample.n, dtype=np.bool_)
 
 
-ACCURATE = Proportion("accuracy", lambda s: (s.label == s.target, _every(s)))
-TRUE_POSITIVE = Proportion("true positive rate", lambda s: ((s.target == 1) & (s.label == 1), s.target == 1))
-FALSE_POSITIVE = Proportion(
+def _of_target(name: str, counts: Callable[[Sample], tuple[Mask, Mask]]) -> Proportion:
+    return Proportion(name, counts, shared_base=True)
+
+
+ACCURATE = _of_target("accuracy", lambda s: (s.label == s.target, _every(s)))
+TRUE_POSITIVE = _of_target("true positive rate", lambda s: ((s.target == 1) & (s.label == 1), s.target == 1))
+FALSE_POSITIVE = _of_target(
     "false positive rate", lambda s: ((s.target == 0) & (s.label == 1), s.target == 0)
 )
-TRUE_NEGATIVE = Proportion("true negative rate", lambda s: ((s.target == 0) & (s.label == 0), s.target == 0))
+TRUE_NEGATIVE = _of_target("true negative rate", lambda s: ((s.target == 0) & (s.label == 0), s.target == 0))
 PRECISE = Proportion("precision", lambda s: ((s.target == 1) & (s.label == 1), s.label == 1))
-SELECTED = Proportion("selection rate", lambda s: (s.label == 1, _every(s)))
+SELECTED = _of_target("selection rate", lambda s: (s.label == 1, _every(s)))
+
+
+def _confusion(sample: Sample) -> tuple[IntArray, int]:
+    """Target and label as one code, target * k + label for k classes."""
+    k = max(2, int(sample.target.max(initial=0)) + 1, int(sample.label.max(initial=0)) + 1)
+    small = np.int32 if k < 40_000 else np.int64
+    return sample.target.astype(small) * k + sample.label.astype(small), k * k
+
+
+def _by_class(counts: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Hits, rows and labelled rows of every class, each (b, k), from counts (b, k * k)."""
+    k = math.isqrt(counts.shape[1])
+    table = counts.reshape(-1, k, k)
+    return np.einsum("bkk->bk", table), table.sum(axis=2), table.sum(axis=1)
 
 
 def accuracy(sample: Sample) -> float:
@@ -115,11 +133,9 @@ def f1(sample: Sample) -> float:
     return float(f1_score(sample.target, sample.label, pos_label=1))
 
 
-def _f1_weighted(sample: Sample, weights: Weights) -> FloatArray:
-    actual, labelled = sample.target == 1, sample.label == 1
-    drawn = weights @ np.stack([actual & labelled, actual, labelled], axis=1).astype(np.float32)
-    hits, positives, selected = drawn.astype(np.float64).T
-    return divide(2 * hits, positives + selected)
+def _f1(counts: FloatArray) -> FloatArray:
+    hits, rows, selected = (column[:, 1] for column in _by_class(counts))
+    return divide(2 * hits, rows + selected)
 
 
 def balanced_accuracy(sample: Sample) -> float:
@@ -135,24 +151,14 @@ def balanced_accuracy(sample: Sample) -> float:
     return float(recall_score(sample.target, sample.label, labels=classes, average="macro"))
 
 
-def _class_counts(sample: Sample, weights: Weights) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Hits, rows and labelled rows of every class, each (b, k)."""
-    classes = np.union1d(sample.target, sample.label)
-    actual, labelled = sample.target[:, None] == classes, sample.label[:, None] == classes
-    drawn = weights @ np.concatenate([actual & labelled, actual, labelled], axis=1).astype(np.float32)
-    hits, rows, selected = np.split(drawn.astype(np.float64), 3, axis=1)
-    return hits, rows, selected
-
-
 def _mean_where(values: FloatArray, present: Mask) -> FloatArray:
     return divide(np.where(present, values, 0.0).sum(axis=1), present.sum(axis=1))
 
 
-def _balanced_accuracy_weighted(sample: Sample, weights: Weights) -> FloatArray:
-    hits, rows, _ = _class_counts(sample, weights)
+def _balanced_accuracy(counts: FloatArray) -> FloatArray:
+    hits, rows, _ = _by_class(counts)
     present = rows > 0
-    values = _mean_where(divide(hits, rows), present)
-    return np.where(present.sum(axis=1) > 1, values, np.nan)
+    return np.where(present.sum(axis=1) > 1, _mean_where(divide(hits, rows), present), np.nan)
 
 
 def f1_macro(sample: Sample) -> float:
@@ -167,8 +173,8 @@ def f1_macro(sample: Sample) -> float:
     return float(f1_score(sample.target, sample.label, average="macro"))
 
 
-def _f1_macro_weighted(sample: Sample, weights: Weights) -> FloatArray:
-    hits, rows, selected = _class_counts(sample, weights)
+def _f1_macro(counts: FloatArray) -> FloatArray:
+    hits, rows, selected = _by_class(counts)
     return _mean_where(divide(2 * hits, rows + selected), rows + selected > 0)
 
 
@@ -179,19 +185,18 @@ def _share(point: Point, proportion: Proportion, tasks: frozenset[Task] = BINARY
         range=(0.0, 1.0),
         tasks=tasks,
         point=point,
-        weighted=shares(proportion),
         design=proportion,
     )
 
 
-def _by_class(point: Point, weighted: Weighted, tasks: frozenset[Task]) -> Metric:
+def _of_confusion(point: Point, value: Callable[[FloatArray], FloatArray], tasks: frozenset[Task]) -> Metric:
     return Metric(
         name=point.__name__,
         direction=Direction.HIGHER_IS_BETTER,
         range=(0.0, 1.0),
         tasks=tasks,
         point=point,
-        weighted=weighted,
+        design=Cells(_confusion, value),
         needs=frozenset({Need.TWO_CLASSES}),
     )
 
@@ -202,7 +207,7 @@ METRICS = (
     _share(recall, TRUE_POSITIVE),
     _share(specificity, TRUE_NEGATIVE),
     replace(_share(selection_rate, SELECTED), ranked=False),
-    _by_class(f1, _f1_weighted, BINARY),
-    _by_class(balanced_accuracy, _balanced_accuracy_weighted, ANY_CLASSES),
-    _by_class(f1_macro, _f1_macro_weighted, frozenset({Task.MULTICLASS})),
+    _of_confusion(f1, _f1, BINARY),
+    _of_confusion(balanced_accuracy, _balanced_accuracy, ANY_CLASSES),
+    _of_confusion(f1_macro, _f1_macro, frozenset({Task.MULTICLASS})),
 )

@@ -5,11 +5,12 @@ around it.
 """
 
 import math
+from functools import partial
 
 import numpy as np
 
 from evaluation.errors import Undefined
-from evaluation.metrics.base import Metric, Need, Point, Quantile, Sample, Weights, require
+from evaluation.metrics.base import Metric, Need, Point, Quantile, Sample, Statistic, Weights, require
 from evaluation.types import Direction, FloatArray, Task
 
 
@@ -52,29 +53,31 @@ def _quantile(sample: Sample, q: float) -> float:
     return float(np.quantile(times, q, method="inverted_cdf"))
 
 
-def quantiles(q: float, sample: Sample, weights: Weights) -> FloatArray:
+def _weighted(q: float, sample: Sample) -> Statistic:
     """The q-quantile in every resample: the least time with a share q of the draws at or below it."""
     times = _times(sample)
     order = np.argsort(times, kind="stable")
-    reached = np.cumsum(weights[:, order], axis=1, dtype=np.float64)
-    drawn = reached[:, -1:] if len(times) else np.zeros((len(weights), 1))
-    # The same rounding guard as a count: q * n is compared with whole numbers.
-    index = (reached < drawn * q - 1e-9).sum(axis=1)
-    return np.where(drawn[:, 0] > 0, times[order][np.minimum(index, len(times) - 1)], math.nan)
+    ordered = times[order]
+
+    def quantiles(weights: Weights) -> FloatArray:
+        reached = np.cumsum(weights[:, order], axis=1, dtype=np.float64)
+        drawn = reached[:, -1:] if len(times) else np.zeros((len(weights), 1))
+        # The same rounding guard as a count: q * n is compared with whole numbers.
+        index = (reached < drawn * q - 1e-9).sum(axis=1)
+        return np.where(drawn[:, 0] > 0, ordered[np.minimum(index, len(times) - 1)], math.nan)
+
+    return quantiles
 
 
 def _metric(point: Point, q: float) -> Metric:
-    def weighted(sample: Sample, weights: Weights) -> FloatArray:
-        return quantiles(q, sample, weights)
-
     return Metric(
         name=point.__name__,
         direction=Direction.LOWER_IS_BETTER,
         range=(0.0, math.inf),
         tasks=frozenset(Task),
         point=point,
-        weighted=weighted,
         design=Quantile(q),
+        weighted=partial(_weighted, q),
         needs=frozenset({Need.LATENCY}),
         unit="ms",
     )

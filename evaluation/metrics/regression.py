@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from evaluation.metrics.base import Metric, Point, Sample, Weighted, Weights, divide, means, require, totals
+from evaluation.metrics.base import Design, Mean, Metric, Point, Sample, Sums, divide, require
 from evaluation.types import Direction, FloatArray, Task
 
 # Below this share of the sample's own spread a resample counts as constant: float64 keeps about 1e-16.
@@ -23,8 +23,8 @@ def mae(sample: Sample) -> float:
     return float(mean_absolute_error(sample.target, sample.label))
 
 
-def _mae_weighted(sample: Sample, weights: Weights) -> FloatArray:
-    return means(np.abs(sample.target - sample.label), weights)
+def _off(sample: Sample) -> FloatArray:
+    return np.asarray(np.abs(sample.target - sample.label), dtype=np.float64)
 
 
 def rmse(sample: Sample) -> float:
@@ -39,8 +39,12 @@ def rmse(sample: Sample) -> float:
     return float(root_mean_squared_error(sample.target, sample.label))
 
 
-def _rmse_weighted(sample: Sample, weights: Weights) -> FloatArray:
-    return np.sqrt(means((sample.target - sample.label) ** 2, weights))
+def _squares(sample: Sample) -> FloatArray:
+    return np.stack([np.ones(sample.n), _off(sample) ** 2], axis=1)
+
+
+def _rmse(sums: FloatArray) -> FloatArray:
+    return np.sqrt(divide(sums[:, 1], sums[:, 0]))
 
 
 def mape(sample: Sample) -> float:
@@ -57,10 +61,8 @@ def mape(sample: Sample) -> float:
     return float(mean_absolute_percentage_error(sample.target, sample.label))
 
 
-def _mape_weighted(sample: Sample, weights: Weights) -> FloatArray:
-    share = divide(np.abs(sample.target - sample.label), np.abs(sample.target))
-    drawn_zeros = weights @ (sample.target == 0).astype(np.float32)
-    return np.where(drawn_zeros > 0, math.nan, means(np.nan_to_num(share), weights))
+def _share_off(sample: Sample) -> FloatArray:
+    return divide(_off(sample), np.abs(sample.target))
 
 
 def r2(sample: Sample) -> float:
@@ -76,38 +78,41 @@ def r2(sample: Sample) -> float:
     return float(r2_score(sample.target, sample.label))
 
 
-def _r2_weighted(sample: Sample, weights: Weights) -> FloatArray:
+def _moments(sample: Sample) -> FloatArray:
     # Centred first, so that a large mean does not eat the digits of the variance.
     target = sample.target - sample.target.mean()
-    n, squares = totals(weights), weights @ target**2
-    total = squares - divide((weights @ target) ** 2, n)
+    return np.stack([np.ones(sample.n), target, target**2, _off(sample) ** 2], axis=1)
+
+
+def _r2(sums: FloatArray) -> FloatArray:
+    n, target, squares, residual = sums.T
+    total = squares - divide(target**2, n)
     constant = ~(total > _CONSTANT * squares)
-    residual = weights @ (sample.target - sample.label) ** 2
     return np.where(constant, math.nan, 1 - divide(residual, total))
 
 
-def _metric(point: Point, weighted: Weighted, unit: str = "target's unit") -> Metric:
+def _metric(point: Point, design: Design, unit: str = "target's unit") -> Metric:
     return Metric(
         name=point.__name__,
         direction=Direction.LOWER_IS_BETTER,
         range=(0.0, math.inf),
         tasks=frozenset({Task.REGRESSION}),
         point=point,
-        weighted=weighted,
+        design=design,
         unit=unit,
     )
 
 
 METRICS = (
-    _metric(mae, _mae_weighted),
-    _metric(rmse, _rmse_weighted),
-    _metric(mape, _mape_weighted, unit=""),
+    _metric(mae, Mean(_off)),
+    _metric(rmse, Sums(_squares, _rmse)),
+    _metric(mape, Mean(_share_off), unit=""),
     Metric(
         name="r2",
         direction=Direction.HIGHER_IS_BETTER,
         range=(-math.inf, 1.0),
         tasks=frozenset({Task.REGRESSION}),
         point=r2,
-        weighted=_r2_weighted,
+        design=Sums(_moments, _r2),
     ),
 )

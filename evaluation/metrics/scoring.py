@@ -6,18 +6,20 @@ from dataclasses import replace
 import numpy as np
 
 from evaluation.metrics.base import (
+    Design,
     Distance,
+    Mean,
     Metric,
     Need,
     Point,
+    Ranking,
     Sample,
-    Weighted,
+    Statistic,
+    Sums,
     Weights,
     divide,
-    means,
     require,
     scores,
-    totals,
 )
 from evaluation.types import Direction, FloatArray, Task
 
@@ -37,22 +39,6 @@ def roc_auc(sample: Sample) -> float:
     return float(roc_auc_score(sample.target, score))
 
 
-def _roc_auc_weighted(sample: Sample, weights: Weights) -> FloatArray:
-    """Mann-Whitney by counting: drawn negatives below each drawn positive, half of those at its score."""
-    score, positive = scores(sample), sample.target == 1
-    order = np.argsort(score[~positive], kind="stable")
-    negatives = np.flatnonzero(~positive)[order]
-    below = np.zeros((len(weights), len(negatives) + 1), dtype=np.float32)
-    np.cumsum(weights[:, negatives], axis=1, out=below[:, 1:])
-    first = np.searchsorted(score[negatives], score[positive], side="left")
-    last = np.searchsorted(score[negatives], score[positive], side="right")
-    beaten = below[:, first]
-    beaten += below[:, last]
-    drawn = weights[:, positive]
-    won = np.einsum("bp,bp->b", drawn, beaten, dtype=np.float64) / 2
-    return divide(won, drawn.sum(axis=1, dtype=np.float64) * below[:, -1].astype(np.float64))
-
-
 def average_precision(sample: Sample) -> float:
     """Precision at every score threshold, weighted by the recall gained there.
 
@@ -66,19 +52,50 @@ def average_precision(sample: Sample) -> float:
     return float(average_precision_score(sample.target, score))
 
 
-def _average_precision_weighted(sample: Sample, weights: Weights) -> FloatArray:
-    """Sum over the positive rows of the precision at the end of their tie, from the highest score down."""
-    score = scores(sample)
-    order = np.argsort(-score, kind="stable")
-    falling, positive = -score[order], sample.target[order] == 1
-    last_of_tie = np.searchsorted(falling, falling[positive], side="right") - 1
-    drawn = weights[:, order]
-    selected = np.cumsum(drawn, axis=1)[:, last_of_tie].astype(np.float64)
-    gained = drawn[:, positive].astype(np.float64)
-    hits = np.cumsum(gained, axis=1)
-    precision = divide(hits[:, np.cumsum(positive)[last_of_tie] - 1], selected)
-    # Nothing drawn so far: precision is undefined there, and nothing is gained either.
-    return divide((gained * np.nan_to_num(precision)).sum(axis=1), gained.sum(axis=1))
+def _average_precision_weighted(sample: Sample) -> Statistic:
+    """Sum over the ties with positive rows of precision there times recall gained, from the highest score down.
+
+    Between two such ties only the number of drawn rows counts, so rows are first summed into stretches that
+    end with one. Counts of draws are exact as float32 below 2**24 rows.
+    """
+    from scipy.sparse import csr_array
+
+    score, positive = scores(sample), sample.target == 1
+    ends = np.unique(-score[positive])
+    stretch = np.searchsorted(ends, -score)
+    last = len(ends)
+    rows, hits = np.flatnonzero(stretch < last), np.flatnonzero(positive)
+    shape = (last, sample.n)
+    every = csr_array((np.ones(len(rows), dtype=np.float32), (stretch[rows], rows)), shape=shape)
+    found = csr_array((np.ones(len(hits), dtype=np.float32), (stretch[hits], hits)), shape=shape)
+
+    def weighted(weights: Weights) -> FloatArray:
+        drawn = np.ascontiguousarray(weights.T)
+        gained = found @ drawn
+        reached = running_sum(gained)
+        precision = np.divide(reached, np.maximum(running_sum(every @ drawn), 1), dtype=np.float64)
+        won = np.einsum("sb,sb->b", precision, gained)
+        return divide(won, gained.sum(axis=0, dtype=np.float64))
+
+    return weighted
+
+
+def running_sum(values: Weights) -> Weights:
+    """Cumulative sum down the columns of a tall array, (n, b): in steps of whole stretches, not row by row.
+
+    >>> running_sum(np.array([[1.0], [2.0], [3.0]], dtype=np.float32)).ravel().tolist()
+    [1.0, 3.0, 6.0]
+    """
+    n, b = values.shape
+    length = max(1, math.isqrt(n))
+    stretches = np.zeros((-(-n // length), length, b), dtype=values.dtype)
+    padded = stretches.reshape(-1, b)
+    padded[:n] = values
+    for step in range(1, length):
+        stretches[:, step] += stretches[:, step - 1]
+    before = np.cumsum(stretches[:, -1], axis=0)
+    stretches[1:] += before[:-1, None]
+    return padded[:n]
 
 
 def log_loss(sample: Sample) -> float:
@@ -96,10 +113,10 @@ def log_loss(sample: Sample) -> float:
     return float(sklearn_log_loss(sample.target, score, labels=[0, 1]))
 
 
-def _log_loss_weighted(sample: Sample, weights: Weights) -> FloatArray:
+def _surprise(sample: Sample) -> FloatArray:
     tiny = float(np.finfo(np.float64).eps)
     given = np.where(sample.target == 1, scores(sample), 1 - scores(sample))
-    return means(-np.log(np.clip(given, tiny, 1 - tiny)), weights)
+    return np.asarray(-np.log(np.clip(given, tiny, 1 - tiny)))
 
 
 def brier(sample: Sample) -> float:
@@ -115,8 +132,8 @@ def brier(sample: Sample) -> float:
     return float(brier_score_loss(sample.target, score, labels=[0, 1], pos_label=1))
 
 
-def _brier_weighted(sample: Sample, weights: Weights) -> FloatArray:
-    return means((scores(sample) - sample.target) ** 2, weights)
+def _squared_distance(sample: Sample) -> FloatArray:
+    return np.asarray((scores(sample) - sample.target) ** 2)
 
 
 def expected_calibration_error(sample: Sample) -> float:
@@ -145,37 +162,39 @@ def _bin(score: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.minimum((score * _BINS).astype(np.int64), _BINS - 1)
 
 
-def _gaps(sample: Sample, weights: Weights) -> FloatArray:
-    """Signed gap of every bin, weighted by its share of the rows, (b, bins)."""
+def _gap_columns(sample: Sample) -> FloatArray:
+    """A column of ones, then score less target in the column of the row's bin."""
     score = scores(sample)
-    in_bin = _bin(score)[:, None] == np.arange(_BINS)
-    gaps = weights @ np.where(in_bin, (score - sample.target)[:, None], 0.0)
-    return gaps / np.where(totals(weights) > 0, totals(weights), math.nan)[:, None]
+    columns = np.zeros((sample.n, 1 + _BINS))
+    columns[:, 0] = 1.0
+    columns[np.arange(sample.n), 1 + _bin(score)] = score - sample.target
+    return columns
 
 
-def _calibration_weighted(sample: Sample, weights: Weights) -> FloatArray:
-    return np.asarray(np.abs(_gaps(sample, weights)).sum(axis=1))
+def _gaps(sums: FloatArray) -> FloatArray:
+    """Signed gap of every bin, weighted by its share of the rows, (b, bins)."""
+    return divide(sums[:, 1:], np.broadcast_to(sums[:, :1], sums[:, 1:].shape))
 
 
-def _metric(point: Point, weighted: Weighted, direction: Direction, *needs: Need) -> Metric:
+def _metric(point: Point, design: Design | None, direction: Direction, *needs: Need) -> Metric:
     return Metric(
         name=point.__name__,
         direction=direction,
         range=(0.0, 1.0),
         tasks=frozenset({Task.BINARY}),
         point=point,
-        weighted=weighted,
+        design=design,
         needs=frozenset({Need.SCORES, *needs}),
     )
 
 
 METRICS = (
-    _metric(roc_auc, _roc_auc_weighted, Direction.HIGHER_IS_BETTER, Need.TWO_CLASSES),
-    _metric(average_precision, _average_precision_weighted, Direction.HIGHER_IS_BETTER, Need.TWO_CLASSES),
-    replace(_metric(log_loss, _log_loss_weighted, Direction.LOWER_IS_BETTER), range=(0.0, math.inf)),
-    _metric(brier, _brier_weighted, Direction.LOWER_IS_BETTER),
+    _metric(roc_auc, Ranking(), Direction.HIGHER_IS_BETTER, Need.TWO_CLASSES),
     replace(
-        _metric(expected_calibration_error, _calibration_weighted, Direction.LOWER_IS_BETTER),
-        design=Distance(_gaps),
+        _metric(average_precision, None, Direction.HIGHER_IS_BETTER, Need.TWO_CLASSES),
+        weighted=_average_precision_weighted,
     ),
+    replace(_metric(log_loss, Mean(_surprise), Direction.LOWER_IS_BETTER), range=(0.0, math.inf)),
+    _metric(brier, Mean(_squared_distance), Direction.LOWER_IS_BETTER),
+    _metric(expected_calibration_error, Distance(Sums(_gap_columns, _gaps)), Direction.LOWER_IS_BETTER),
 )

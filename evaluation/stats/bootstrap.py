@@ -1,31 +1,36 @@
-"""Seeded resampling of rows by multiplicity, the same resamples for every statistic.
+"""Seeded resampling of units by multiplicity, the same resamples for every statistic.
 
-A resample of n rows is n draws with replacement; it is kept as how often each row was drawn, so that a
+A resample of n units is n draws with replacement; it is kept as how often each unit was drawn, so that a
 metric is a weighted sum and challenger and champion see the same draws (paired). Source: Efron and
 Tibshirani 1993, chapter 6.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+import os
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
 
 from evaluation.errors import Undefined
-from evaluation.metrics.base import Metric, Sample, Weights
-from evaluation.types import FloatArray, IntArray
+from evaluation.metrics.base import Statistic
+from evaluation.stats.multiplicities import multiplicities
+from evaluation.types import FloatArray
 
-# Weights of one chunk: 4 bytes each, with about four times that in passing; fits a core's cache nearly.
-_CHUNK = 600_000
+# Multiplicities of one chunk, 4 bytes each; few resamples at a time, but enough for vector instructions.
+_CHUNK = 3_200_000
+_LEAST_AT_ONCE = 4
+# More threads than this wait for memory.
+_THREADS = 4
 
-Statistic = Callable[[Weights], FloatArray]
 Progress = Callable[[float], None]
 Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many resamples, from which seed, and how many neighbouring rows are drawn together."""
+    """How many resamples, from which seed, and how many neighbouring units are drawn together."""
 
     resamples: int
     seed: tuple[int, ...]
@@ -46,12 +51,13 @@ def draw(
     plan: Plan,
     *,
     progress: Progress | None = None,
+    threads: int | None = None,
 ) -> Draws[Key]:
-    """Evaluate statistics on resamples of n rows.
+    """Evaluate statistics on resamples of n units.
 
     Each statistic gets (b, n) multiplicities, whole numbers as float32, and answers (b, ...), NaN where it
     is undefined. One that raises is left out and its message kept; the others go on. Memory is bounded for
-    any n.
+    any n. Every chunk of resamples has a seed of its own, so the values do not depend on `threads`.
 
     >>> mean = lambda weights: weights @ np.array([1.0, 2.0, 3.0]) / 3
     >>> draw(3, {"mean": mean}, Plan(500, seed=(1,))).values["mean"].shape
@@ -61,61 +67,62 @@ def draw(
         return Draws({}, {})
     from threadpoolctl import threadpool_limits
 
+    size = max(min(_LEAST_AT_ONCE, plan.resamples), min(plan.resamples, _CHUNK // max(n, 1)))
+    starts = range(0, plan.resamples, size)
+    seeds = np.random.SeedSequence(plan.seed).spawn(len(starts))
+    chunks = _Chunks(n, statistics, plan.block, {})
+    jobs = [(seed, min(size, plan.resamples - start)) for seed, start in zip(seeds, starts, strict=True)]
+    parts: list[dict[Key, FloatArray]] = []
     # The products are tall and thin: a second BLAS thread gains nothing, and on a busy machine waiting for
     # it made them up to 40 times slower.
-    with threadpool_limits(limits=1, user_api="blas"):
-        return _draw(n, statistics, plan, progress)
+    with (
+        threadpool_limits(limits=1, user_api="blas"),
+        ThreadPoolExecutor(threads or min(_THREADS, os.cpu_count() or 1)) as pool,
+    ):
+        for part in _in_order(pool, chunks, jobs):
+            parts.append(part)
+            if progress is not None:
+                progress(len(parts) / len(jobs))
+    values = {
+        key: np.concatenate([part[key] for part in parts]) for key in statistics if key not in chunks.problems
+    }
+    return Draws(values, chunks.problems)
 
 
-def _draw(n: int, statistics: Mapping[Key, Statistic], plan: Plan, progress: Progress | None) -> Draws[Key]:
-    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(plan.seed)))
-    size = max(1, min(plan.resamples, _CHUNK // max(n, 1)))
-    parts: dict[Key, list[FloatArray]] = {key: [] for key in statistics}
-    problems: dict[Key, str] = {}
-    for start in range(0, plan.resamples, size):
-        weights = multiplicities(random, n, min(size, plan.resamples - start), plan.block)
-        for key, statistic in statistics.items():
-            if key in problems:
+def _in_order(
+    pool: ThreadPoolExecutor, chunks: "_Chunks[Key]", jobs: list[tuple[np.random.SeedSequence, int]]
+) -> Iterator[dict[Key, FloatArray]]:
+    return pool.map(lambda job: chunks.evaluate(*job), jobs)
+
+
+@dataclass(frozen=True)
+class _Chunks(Generic[Key]):
+    """What every chunk is evaluated with; `problems` grows as statistics fail."""
+
+    n: int
+    statistics: Mapping[Key, Statistic]
+    block: int
+    problems: dict[Key, str]
+
+    def evaluate(self, seed: np.random.SeedSequence, b: int) -> dict[Key, FloatArray]:
+        """Every statistic that has not failed yet on b resamples."""
+        random = np.random.Generator(np.random.PCG64(seed))
+        weights = multiplicities(random, self.n, b, self.block)
+        found = {}
+        for key, statistic in self.statistics.items():
+            if key in self.problems:
                 continue
             try:
-                parts[key].append(_checked(statistic(weights), len(weights)))
+                found[key] = _checked(statistic(weights), b)
             except Exception as error:  # noqa: BLE001 - a plug-in failed: a record, not a crash
-                problems[key] = complaint(error)
-        if progress is not None:
-            progress(min(1.0, (start + size) / plan.resamples))
-    return Draws(
-        {key: np.concatenate(found) for key, found in parts.items() if key not in problems}, problems
-    )
+                self.problems[key] = complaint(error)
+        return found
 
 
 def _checked(found: FloatArray, b: int) -> FloatArray:
     if np.shape(found)[:1] != (b,):
         raise ValueError(f"gave shape {np.shape(found)} for {b} resamples")
     return found
-
-
-def multiplicities(random: np.random.Generator, n: int, b: int, block: int = 1) -> Weights:
-    """How often each of n rows is drawn in each of b resamples, (b, n)."""
-    blocks = -(-n // block)
-    drawn = random.integers(0, blocks, size=(b, blocks))
-    drawn += (np.arange(b) * blocks)[:, None]
-    counts = np.bincount(drawn.ravel(), minlength=b * blocks).reshape(b, blocks).astype(np.float32)
-    return counts if block == 1 else np.repeat(counts, block, axis=1)[:, :n]
-
-
-def statistic(metric: Metric, sample: Sample) -> Statistic:
-    """The metric on a sample as a function of multiplicities; row by row where it has no `weighted`."""
-    if metric.weighted is not None:
-        weighted = metric.weighted
-        return lambda weights: np.asarray(weighted(sample, weights), dtype=np.float64)
-    return lambda weights: np.array([_redrawn(metric, sample, counts.astype(np.int64)) for counts in weights])
-
-
-def _redrawn(metric: Metric, sample: Sample, counts: IntArray) -> float:
-    try:
-        return float(metric.point(sample.take(np.repeat(np.arange(len(counts)), counts))))
-    except Undefined:
-        return float("nan")
 
 
 def complaint(error: Exception) -> str:

@@ -3,31 +3,22 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from evaluation.config import GateConfig
-from evaluation.metrics.base import (
-    Distance,
-    GroupRates,
-    Metric,
-    Need,
-    Proportion,
-    Quantile,
-    Sample,
-    across_groups,
-    group_rates,
-)
-from evaluation.stats.bootstrap import Draws, Plan, Progress, Statistic, complaint, draw, statistic
+from evaluation.metrics.base import Metric, Need, Sample, Statistic, count_units
+from evaluation.stats.bootstrap import Draws, Plan, Progress, complaint, draw
+from evaluation.stats.closed import Way, closed_form, way
+from evaluation.stats.drawn import by_cells, from_draws, of_requests
 from evaluation.stats.evidence import evidence
-from evaluation.stats.guards import too_alike, too_few
-from evaluation.stats.intervals import Interval, distance, order_statistics, percentile, simultaneous, wilson
-from evaluation.types import Allowance, Estimate, FloatArray
+from evaluation.stats.guards import too_few
+from evaluation.stats.intervals import Interval
+from evaluation.stats.point import point
+from evaluation.stats.statistic import statistic
+from evaluation.types import Allowance, Estimate
 
-# Neighbouring requests share their fate (caches, pauses); a run of ten is drawn as one.
-_LATENCY_BLOCK = 10
 _Key = tuple[str, Sample]
 
 
@@ -108,17 +99,59 @@ def estimate(
     >>> round(answer.estimate.value, 3), round(answer.estimate.low, 3), round(answer.estimate.high, 3)
     (0.667, 0.593, 0.733)
     """
+    compact: dict[int, Sample] = {}
+    questions = [_in_units(question, compact) for question in questions]
     points = [_points(question) for question in questions]
-    wanted: dict[_Key, Statistic] = {}
-    for question, point in zip(questions, points, strict=True):
-        if not isinstance(point, str):
-            wanted |= _statistics(question)
-    n = next((sample.n for _, sample in wanted), 0)
+    asked = [q for q, found in zip(questions, points, strict=True) if not isinstance(found, str)]
     plan = Plan(settings.resamples, (settings.seed, stream))
-    draws: Draws[_Key] = draw(n, wanted, plan, progress=progress)
+    draws = _draw([question for question in asked if _way(question) is Way.UNITS], plan, progress)
     return [
-        _answer(question, point, draws, settings) for question, point in zip(questions, points, strict=True)
+        _answer(question, found, draws, settings, plan)
+        for question, found in zip(questions, points, strict=True)
     ]
+
+
+def _in_units(question: Question, compact: dict[int, Sample]) -> Question:
+    """The question with its units coded without gaps; without any where every row is its own."""
+
+    def own(sample: Sample) -> Sample:
+        if sample.units is None:
+            return sample
+        if id(sample) not in compact:
+            found, codes = np.unique(sample.units, return_inverse=True)
+            compact[id(sample)] = replace(sample, units=codes if len(found) < sample.n else None)
+        return compact[id(sample)]
+
+    champion = None if question.champion is None else own(question.champion)
+    return replace(question, challenger=own(question.challenger), champion=champion)
+
+
+def _way(question: Question) -> Way:
+    return way(
+        question.metric,
+        paired=question.champion is not None,
+        units=question.challenger.units is not None,
+    )
+
+
+def _draw(questions: Sequence[Question], plan: Plan, progress: Progress | None) -> Draws[_Key]:
+    """What must be drawn by units, once for every metric and model."""
+    wanted: dict[_Key, Statistic] = {}
+    problems: dict[_Key, str] = {}
+    for question in questions:
+        for sample in _models(question):
+            key = (question.metric.name, sample)
+            try:
+                wanted[key] = wanted.get(key) or statistic(question.metric, sample)
+            except Exception as error:  # noqa: BLE001 - a plug-in failed: a record, not a crash
+                problems[key] = complaint(error)
+    n = count_units(questions[0].challenger) if questions else 0
+    draws = draw(n, wanted, plan, progress=progress)
+    return Draws(draws.values, {**problems, **draws.problems})
+
+
+def _models(question: Question) -> list[Sample]:
+    return [sample for sample in (question.challenger, question.champion) if sample is not None]
 
 
 def _points(question: Question) -> tuple[float, ...] | str:
@@ -129,7 +162,7 @@ def _points(question: Question) -> tuple[float, ...] | str:
         models = [("challenger: ", question.challenger), ("champion: ", question.champion)]
     for who, sample in models:
         try:
-            value = float(question.metric.point(sample)) if sample.n else None
+            value = point(question.metric, sample) if sample.n else None
         except Exception as error:  # noqa: BLE001 - a plug-in failed: a record, not a crash
             return who + complaint(error)
         if value is None:
@@ -140,59 +173,28 @@ def _points(question: Question) -> tuple[float, ...] | str:
     return tuple(found)
 
 
-def _statistics(question: Question) -> dict[_Key, Statistic]:
-    """What must be drawn for a question; nothing where its interval has a closed form."""
-    metric, design = question.metric, question.metric.design
-    if isinstance(design, Quantile) or (isinstance(design, Proportion) and question.champion is None):
-        return {}
-    samples = [sample for sample in (question.challenger, question.champion) if sample is not None]
-    return {(metric.name, sample): _drawn(metric, sample) for sample in samples}
-
-
-def _drawn(metric: Metric, sample: Sample) -> Statistic:
-    """What is drawn for a metric: its parts, from which the value follows, or the value itself."""
-    match metric.design:
-        case GroupRates() as design:
-            return partial(group_rates, design, sample)
-        case Distance() as design:
-            return partial(design.gaps, sample)
-        case _:
-            return statistic(metric, sample)
-
-
-def _values(metric: Metric, drawn: FloatArray) -> FloatArray:
-    """The metric's value in every draw, (b,)."""
-    match metric.design:
-        case GroupRates() as design:
-            return across_groups(design.across, drawn)
-        case Distance():
-            return np.asarray(np.abs(drawn).sum(axis=1))
-        case _:
-            return drawn
-
-
 def _answer(
-    question: Question, point: tuple[float, ...] | str, draws: Draws[_Key], settings: Settings
+    question: Question, found: tuple[float, ...] | str, draws: Draws[_Key], settings: Settings, plan: Plan
 ) -> Answer:
-    if isinstance(point, str):
-        return Answer(_missing(point, question, settings))
-    value = point[0] if len(point) == 1 else point[0] - point[1]
+    if isinstance(found, str):
+        return Answer(_missing(found, question, settings))
+    value = found[0] if len(found) == 1 else found[0] - found[1]
     try:
-        interval = _interval(question, value, draws, settings)
-        found = _estimate(question, value, interval, settings)
+        interval = _interval(question, value, draws, plan)
+        made = _estimate(question, value, interval, settings)
         detail = evidence(question.metric, question.challenger, question.champion)
     except Exception as error:  # noqa: BLE001 - a plug-in failed: a record, not a crash
         return Answer(_missing(complaint(error), question, settings))
     p_pass = p_fail = None
-    if question.bound is not None and found.usable:
+    if question.bound is not None and made.usable:
         p_pass, p_fail = interval.p_above(question.bound.at), interval.p_below(question.bound.at)
         if not question.bound.keeps_above:
             p_pass, p_fail = p_fail, p_pass
-    return Answer(found, point[0], point[1] if len(point) == 2 else None, detail, p_pass, p_fail)
+    return Answer(made, found[0], found[1] if len(found) == 2 else None, detail, p_pass, p_fail)
 
 
 def _missing(problem: str, question: Question, settings: Settings) -> Estimate:
-    n, unit = question.challenger.n, _unit(question, settings)
+    n, unit = count_units(question.challenger), _unit(question, settings)
     return Estimate.missing(problem, n=n, confidence=settings.confidence, unit=unit)
 
 
@@ -202,7 +204,7 @@ def _estimate(question: Question, value: float, interval: Interval, settings: Se
         value=value,
         low=low if math.isfinite(low) else None,
         high=high if math.isfinite(high) else None,
-        n=question.challenger.n,
+        n=count_units(question.challenger),
         confidence=settings.confidence,
         method=interval.method,
         problem=_guard(question, settings.min_rows) or interval.problem_at(settings.level),
@@ -215,57 +217,24 @@ def _unit(question: Question, settings: Settings) -> str:
 
 
 def _guard(question: Question, min_rows: int) -> str | None:
-    metric, champion = question.metric, question.champion
-    problem = too_few(metric, question.challenger, min_rows)
-    if problem is None and champion is not None:
-        problem = too_few(metric, champion, min_rows) or too_alike(metric, question.challenger, champion)
-    return problem
+    problems = (too_few(question.metric, sample, min_rows) for sample in _models(question))
+    return next((problem for problem in problems if problem is not None), None)
 
 
-def _interval(question: Question, value: float, draws: Draws[_Key], settings: Settings) -> Interval:
-    """The interval that fits the metric: in closed form where there is one, else from the draws."""
-    metric, design = question.metric, question.metric.design
-    sample, champion = question.challenger, question.champion
-    if isinstance(design, Quantile):
-        return _latency(question, design, value, settings)
-    if isinstance(design, Proportion) and champion is None:
-        hits, base = design.counts(sample)
-        return wilson(int(hits.sum()), int(base.sum()))
-    for model in (sample, champion):
-        if model is not None and (problem := draws.problems.get((metric.name, model))):
-            return Interval.missing("bootstrap", f"{metric.name} under resampling: {problem}")
-    mine = draws.values[metric.name, sample]
-    if champion is None:
-        return _single(question, value, mine)
-    theirs = draws.values[metric.name, champion]
-    return percentile(_values(metric, mine) - _values(metric, theirs), value)
-
-
-def _single(question: Question, value: float, drawn: FloatArray) -> Interval:
-    """The interval of one model's metric from its draws."""
-    sample, ones = question.challenger, np.ones((1, question.challenger.n), dtype=np.float32)
-    match question.metric.design:
-        case GroupRates() as design:
-            return simultaneous(group_rates(design, sample, ones)[0], drawn, design.across)
-        case Distance() as design:
-            return distance(design.gaps(sample, ones)[0], drawn)
-        case _:
-            return percentile(drawn, value)
-
-
-def _latency(question: Question, design: Quantile, value: float, settings: Settings) -> Interval:
-    """Exact for one model; for two, each model's requests are redrawn on their own, in runs of neighbours."""
-    samples = [question.challenger] if question.champion is None else [question.challenger, question.champion]
-    single = [order_statistics(_times(sample), design.q) for sample in samples]
-    if question.champion is None or any(interval.problem for interval in single):
-        return next((interval for interval in single if interval.problem), single[0])
-    drawn = []
-    for stream, sample in enumerate(samples, start=1):
-        plan = Plan(settings.resamples, (settings.seed, stream), _LATENCY_BLOCK)
-        draws = draw(sample.n, {"quantile": statistic(question.metric, sample)}, plan)
-        drawn.append(draws.values["quantile"])
-    return replace(percentile(drawn[0] - drawn[1], value), method="block bootstrap")
-
-
-def _times(sample: Sample) -> FloatArray:
-    return np.empty(0) if sample.latency_ms is None else sample.latency_ms
+def _interval(question: Question, value: float, draws: Draws[_Key], plan: Plan) -> Interval:
+    """The interval that fits the metric: in closed form where there is one, else from draws."""
+    metric, challenger, champion = question.metric, question.challenger, question.champion
+    match _way(question):
+        case Way.FORMULA:
+            return closed_form(metric, challenger, champion, value)
+        case Way.REQUESTS:
+            return of_requests(metric, challenger, champion, value, plan)
+        case Way.CELLS:
+            drawn = by_cells(metric, challenger, champion, plan, champion_first=value < 0)
+        case Way.UNITS:
+            keys = [(metric.name, sample) for sample in _models(question)]
+            for key in keys:
+                if problem := draws.problems.get(key):
+                    return Interval.missing("bootstrap", f"{metric.name} under resampling: {problem}")
+            drawn = tuple(draws.values[key] for key in keys)
+    return from_draws(metric, challenger, champion, value, drawn)

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.metrics.base import GroupRates, Metric, Need, Proportion, Sample, group_rates, membership
+from evaluation.metrics.base import GroupRates, Metric, Need, Proportion, Sample, groups_of
+from evaluation.stats.cells import table
 from evaluation.stats.guards import differing_rows
 
 
@@ -17,17 +18,17 @@ def evidence(metric: Metric, challenger: Sample, champion: Sample | None) -> dic
     if isinstance(design, Proportion):
         found["counted_rows"] = int(design.counts(challenger)[1].sum())
     if isinstance(design, GroupRates) and challenger.groups is not None:
-        found["groups"] = _by_group(design, challenger)
+        found["groups"] = _by_group(metric, design, challenger)
         if champion is not None:
-            found["champion_groups"] = _by_group(design, champion)
+            found["champion_groups"] = _by_group(metric, design, champion)
     if champion is not None:
         found["differing_rows"] = int(differing_rows(metric, challenger, champion).sum())
     return found
 
 
-def _by_group(design: GroupRates, sample: Sample) -> list[dict[str, Any]]:
-    rates = group_rates(design, sample, np.ones((1, sample.n), dtype=np.float32))[0]
-    rows = membership(sample).sum(axis=0)
+def _by_group(metric: Metric, design: GroupRates, sample: Sample) -> list[dict[str, Any]]:
+    rates = table(metric, sample).values()[0]
+    rows = np.bincount(groups_of(sample), minlength=len(sample.group_names))
     return [
         {
             "group": name,

@@ -6,71 +6,90 @@ these guards passes a model at the tolerance in 60 of 100 runs instead of 5.
 
 import numpy as np
 
-from evaluation.metrics.base import GroupRates, Mask, Metric, Need, Proportion, Quantile, Sample, membership
+from evaluation.metrics.base import (
+    GroupRates,
+    Mask,
+    Mean,
+    Metric,
+    Need,
+    Proportion,
+    Quantile,
+    Sample,
+    count_units,
+    membership,
+)
 
 MIN_PER_CLASS = 10
 MIN_DIFFERING = 10
 
 
 def too_few(metric: Metric, sample: Sample, min_rows: int) -> str | None:
-    """What is too few in one model's sample, or None."""
+    """What is too few in one model's sample, or None; where rows come in units, units are counted."""
     if isinstance(metric.design, Quantile):
         return None
-    if sample.n < min_rows:
-        return f"{sample.n:,} rows, at least {min_rows:,} are needed"
+    units = count_units(sample)
+    if units < min_rows:
+        return f"{units:,} {_noun(sample)}, at least {min_rows:,} are needed"
     if Need.TWO_CLASSES in metric.needs and (problem := _classes(sample)):
         return problem
     if isinstance(metric.design, Proportion):
-        base = int(metric.design.counts(sample)[1].sum())
-        return None if base >= MIN_PER_CLASS else f"{base} rows count, at least {MIN_PER_CLASS} are needed"
+        base = count_units(sample, metric.design.counts(sample)[1])
+        if base < MIN_PER_CLASS:
+            return f"{base} {_noun(sample)} count, at least {MIN_PER_CLASS} are needed"
     if isinstance(metric.design, GroupRates):
         return _groups(metric.design, sample, min_rows)
     return None
 
 
+def _noun(sample: Sample) -> str:
+    return "rows" if sample.units is None else "units"
+
+
 def _classes(sample: Sample) -> str | None:
-    classes, rows = np.unique(sample.target, return_counts=True)
-    if len(classes) < 2:
+    rows = [count_units(sample, sample.target == code) for code in np.unique(sample.target)]
+    if len(rows) < 2:
         return "one class only"
-    if rows.min() >= MIN_PER_CLASS:
+    if min(rows) >= MIN_PER_CLASS:
         return None
-    return f"{rows.min()} rows of the rarest class, at least {MIN_PER_CLASS} are needed"
+    return f"{min(rows)} {_noun(sample)} of the rarest class, at least {MIN_PER_CLASS} are needed"
 
 
 def _groups(design: GroupRates, sample: Sample, min_rows: int) -> str | None:
     member = membership(sample)
-    least = [("rows", member, min_rows)]
+    noun = _noun(sample)
+    least = [(noun, member, min_rows)]
     for rate in design.rates:
         base = rate.counts(sample)[1]
-        least.append((f"rows for the {rate.name}", base[:, None] & member, MIN_PER_CLASS))
+        least.append((f"{noun} for the {rate.name}", base[:, None] & member, MIN_PER_CLASS))
     for what, mask, needed in least:
-        rows = mask.sum(axis=0)
-        small = [f"{name} ({n:,})" for name, n in zip(sample.group_names, rows, strict=True) if n < needed]
+        found = [count_units(sample, column) for column in mask.T]
+        small = [f"{name} ({n:,})" for name, n in zip(sample.group_names, found, strict=True) if n < needed]
         if small:
             return f"too few {what} in group {', '.join(small)}: at least {needed:,} are needed"
     return None
 
 
 def too_alike(metric: Metric, challenger: Sample, champion: Sample) -> str | None:
-    """Why the rows can't tell two models apart, or None; latency is not paired and never too alike."""
-    if isinstance(metric.design, Quantile):
-        return None
+    """Why resampling rows, or their spread, can't tell two models apart, or None."""
+    n, noun = count_units(challenger), _noun(challenger)
     if _identical(challenger, champion):
         return (
-            f"challenger and champion gave identical answers on all {challenger.n:,} rows, as the same model "
-            "released again would; rows on which nothing differs bound no difference"
+            f"challenger and champion gave identical answers on all {n:,} {noun}, as the same model released "
+            "again would; rows on which nothing differs bound no difference of this metric"
         )
-    differing = int(differing_rows(metric, challenger, champion).sum())
+    differing = count_units(challenger, differing_rows(metric, challenger, champion))
     if differing >= MIN_DIFFERING:
         return None
     return (
-        f"challenger and champion differ on {differing} of the {challenger.n:,} rows in what this metric "
-        f"counts, at least {MIN_DIFFERING} are needed"
+        f"challenger and champion differ on {differing} of the {n:,} {noun} in what this metric counts, at "
+        f"least {MIN_DIFFERING} are needed"
     )
 
 
 def differing_rows(metric: Metric, challenger: Sample, champion: Sample) -> Mask:
     """Rows on which the two models differ in what the metric counts, (n,)."""
+    if isinstance(metric.design, Mean):
+        return np.not_equal(metric.design.values(challenger), metric.design.values(champion))
     if isinstance(metric.design, Proportion | GroupRates):
         rates = metric.design.rates if isinstance(metric.design, GroupRates) else (metric.design,)
         differs = np.zeros(challenger.n, dtype=np.bool_)

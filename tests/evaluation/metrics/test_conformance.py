@@ -11,7 +11,19 @@ import pytest
 
 from evaluation.errors import Undefined
 from evaluation.metrics import builtin
-from evaluation.metrics.base import Distance, GroupRates, Metric, Need, Proportion, Quantile, Sample
+from evaluation.metrics.base import (
+    Distance,
+    GroupRates,
+    Metric,
+    Need,
+    Proportion,
+    Quantile,
+    Ranking,
+    Sample,
+    across_groups,
+)
+from evaluation.stats.point import point
+from evaluation.stats.statistic import statistic
 from evaluation.types import Task
 
 METRICS = builtin.all_metrics()
@@ -23,11 +35,34 @@ def ones(sample: Sample, b: int = 1) -> np.ndarray:
     return np.ones((b, sample.n), dtype=np.float32)
 
 
-@each_metric
-def test_weighted_with_ones_is_the_point(metric: Metric, make_sample: MakeSample) -> None:
-    assert metric.weighted is not None
+def drawn(metric: Metric, sample: Sample, weights: np.ndarray) -> np.ndarray:
+    """The metric's value under multiplicities, whatever it is made of."""
+    found = statistic(metric, sample)(weights)
+    match metric.design:
+        case GroupRates(across=across):
+            return across_groups(across, found)
+        case Distance():
+            return np.abs(found).sum(axis=1)
+    return found
+
+
+resampled = pytest.mark.parametrize(
+    "metric",
+    [metric for metric in METRICS if not isinstance(metric.design, Ranking)],
+    ids=lambda metric: metric.name,
+)
+
+
+@resampled
+def test_ones_as_multiplicities_give_the_point(metric: Metric, make_sample: MakeSample) -> None:
     sample = make_sample(metric)
-    assert metric.weighted(sample, ones(sample, 2)) == pytest.approx([metric.point(sample)] * 2, abs=1e-9)
+    assert drawn(metric, sample, ones(sample, 2)) == pytest.approx([metric.point(sample)] * 2, abs=1e-9)
+
+
+@each_metric
+def test_the_value_from_the_design_is_the_point(metric: Metric, make_sample: MakeSample) -> None:
+    sample = make_sample(metric)
+    assert point(metric, sample) == pytest.approx(metric.point(sample), abs=1e-12)
 
 
 @each_metric
@@ -44,14 +79,13 @@ def test_values_keep_the_declared_range(metric: Metric, seed: int, make_sample: 
     assert low <= metric.point(make_sample(metric, seed=seed)) <= high
 
 
-@each_metric
+@resampled
 @pytest.mark.parametrize("n", [4, 40, 300])
 def test_multiplicities_are_repeated_rows(metric: Metric, n: int, make_sample: MakeSample) -> None:
-    assert metric.weighted is not None
     sample = make_sample(metric, n=n, seed=n)
     random = np.random.default_rng(n)
     counts = np.array([np.bincount(random.integers(0, n, n), minlength=n) for _ in range(25)])
-    found = metric.weighted(sample, counts.astype(np.float32))
+    found = drawn(metric, sample, counts.astype(np.float32))
     for value, times in zip(found, counts, strict=True):
         repeated = sample.take(np.repeat(np.arange(n), times))
         try:
@@ -93,11 +127,10 @@ def test_what_it_needs_is_missed(metric: Metric, make_sample: MakeSample) -> Non
             metric.point(without[need])
 
 
-@each_metric
-def test_weighted_is_nan_where_nothing_is_drawn(metric: Metric, make_sample: MakeSample) -> None:
-    assert metric.weighted is not None
+@resampled
+def test_nothing_drawn_has_no_value(metric: Metric, make_sample: MakeSample) -> None:
     sample = make_sample(metric)
-    assert np.isnan(metric.weighted(sample, 0 * ones(sample))).all()
+    assert np.isnan(drawn(metric, sample, 0 * ones(sample))).all()
 
 
 @each_metric
@@ -112,8 +145,6 @@ def test_the_design_agrees_with_the_value(metric: Metric, make_sample: MakeSampl
         case Quantile(q=q):
             assert np.mean(sample.latency_ms <= value) >= q
             assert np.mean(sample.latency_ms < value) <= q
-        case Distance(gaps=gaps):
-            assert np.abs(gaps(sample, ones(sample))).sum() == pytest.approx(value)
         case GroupRates(rates=rates):
             assert rates
 

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score
 
 from evaluation.errors import Undefined
 from evaluation.metrics.base import Sample
 from evaluation.metrics.builtin import METRICS
 from evaluation.stats import bootstrap
-from evaluation.stats.bootstrap import Plan, complaint, draw, multiplicities, statistic
+from evaluation.stats.bootstrap import Plan, complaint, draw
+from evaluation.stats.multiplicities import multiplicities
+from evaluation.stats.statistic import statistic
 
 
 def make(n: int = 250, seed: int = 1) -> Sample:
@@ -21,11 +23,11 @@ def make(n: int = 250, seed: int = 1) -> Sample:
 
 def test_an_interval_is_scipys() -> None:
     sample = make()
-    metric = METRICS["roc_auc"]
-    draws = draw(sample.n, {"auc": statistic(metric, sample)}, Plan(4000, seed=(1,))).values["auc"]
+    metric = METRICS["average_precision"]
+    draws = draw(sample.n, {"ap": statistic(metric, sample)}, Plan(4000, seed=(1,))).values["ap"]
     expected = stats.bootstrap(
         (sample.target, sample.score),
-        roc_auc_score,
+        average_precision_score,
         paired=True,
         vectorized=False,
         n_resamples=800,
@@ -41,9 +43,9 @@ def test_an_interval_is_scipys() -> None:
 
 def test_the_seed_decides() -> None:
     sample = make()
-    wanted = {"auc": statistic(METRICS["roc_auc"], sample)}
+    wanted = {"ap": statistic(METRICS["average_precision"], sample)}
     first, again, other = (
-        draw(sample.n, wanted, Plan(50, seed=seed)).values["auc"] for seed in ((7, 1), (7, 1), (7, 2))
+        draw(sample.n, wanted, Plan(50, seed=seed)).values["ap"] for seed in ((7, 1), (7, 1), (7, 2))
     )
     assert (first == again).all()
     assert (first != other).any()
@@ -75,20 +77,37 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     found = draw(300, {"first": watch}, Plan(25, seed=(1,)), progress=shares.append)
     assert len(found.values["first"]) == 25
-    assert max(sizes) <= 1000
+    assert max(sizes) <= 300 * bootstrap._LEAST_AT_ONCE
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
 
 
-def test_rows_are_drawn_evenly() -> None:
-    weights = multiplicities(np.random.default_rng(1), n=40, b=5000)
-    assert (weights.sum(axis=1) == 40).all()
-    assert weights.mean(axis=0) == pytest.approx(np.ones(40), abs=0.08)
-    assert weights.var() == pytest.approx(1 - 1 / 40, abs=0.05)
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_number_of_threads_changes_nothing(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "_CHUNK", 2000)
+    sample = make()
+    wanted = {"ap": statistic(METRICS["average_precision"], sample)}
+    plan = Plan(50, seed=(1,))
+    found = draw(sample.n, wanted, plan, threads=threads).values["ap"]
+    assert (found == draw(sample.n, wanted, plan).values["ap"]).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 40, 99, 101, 1000])
+def test_rows_are_drawn_as_often_as_a_binomial_says(n: int) -> None:
+    """Each row's count is binomial(n, 1 / n), and two rows' counts are negatively correlated."""
+    b = 400_000 // n
+    weights = multiplicities(np.random.Generator(np.random.PCG64(n)), n, b)
+    assert weights.shape == (b, n)
+    assert (weights.sum(axis=1) == n).all()
+    seen = np.bincount(weights.astype(np.int64).ravel(), minlength=8)[:8] / weights.size
+    expected = stats.binom.pmf(np.arange(8), n, 1 / n)
+    assert seen == pytest.approx(expected, abs=5 * np.sqrt(0.25 / weights.size))
+    if 1 < n <= 40:
+        assert np.cov(weights[:, 0], weights[:, -1])[0, 1] == pytest.approx(-1 / n, abs=0.02)
 
 
 def test_rows_of_a_block_are_drawn_together() -> None:
-    weights = multiplicities(np.random.default_rng(1), n=25, b=200, block=10)
+    weights = multiplicities(np.random.Generator(np.random.PCG64(1)), n=25, b=200, block=10)
     assert weights.shape == (200, 25)
     for start, end in ((0, 10), (10, 20), (20, 25)):
         assert (weights[:, start:end] == weights[:, [start]]).all()
@@ -100,7 +119,7 @@ def test_a_metric_without_weights_gets_the_same_resamples() -> None:
 
     sample = make(60)
     metric = METRICS["f1"]
-    plain = replace(metric, weighted=None)
+    plain = replace(metric, design=None)
     found = draw(
         60, {"fast": statistic(metric, sample), "plain": statistic(plain, sample)}, Plan(80, seed=(2,))
     ).values
@@ -111,8 +130,8 @@ def test_undefined_resamples_are_nan_in_a_metric_without_weights() -> None:
     from dataclasses import replace
 
     sample = make(5)
-    plain = replace(METRICS["roc_auc"], weighted=None)
-    assert np.isnan(draw(5, {"auc": statistic(plain, sample)}, Plan(200, seed=(1,))).values["auc"]).any()
+    plain = replace(METRICS["roc_auc"], design=None)
+    assert np.isnan(draw(5, {"ap": statistic(plain, sample)}, Plan(200, seed=(1,))).values["ap"]).any()
 
 
 def test_a_statistic_that_raises_leaves_the_others_alone() -> None:

@@ -1,0 +1,87 @@
+"""From draws to an interval: what each metric's resamples say."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from evaluation.metrics.base import Distance, GroupRates, Metric, Quantile, Sample, across_groups
+from evaluation.stats import cells
+from evaluation.stats.bootstrap import Plan, draw
+from evaluation.stats.guards import too_alike
+from evaluation.stats.intervals import Interval, distance, order_statistics, percentile, simultaneous
+from evaluation.stats.statistic import statistic
+from evaluation.types import FloatArray
+
+# Neighbouring requests share their fate (caches, pauses); a run of ten is drawn as one.
+_LATENCY_BLOCK = 10
+
+
+def by_cells(
+    metric: Metric, challenger: Sample, champion: Sample | None, plan: Plan, *, champion_first: bool
+) -> tuple[FloatArray, ...]:
+    """Draws of one model's metric, or of both models' on the same rows, by cells.
+
+    champion_first lets the order of the models follow from their values, so that changing their places
+    changes the sign of every difference and nothing else.
+    """
+    samples = [challenger] if champion is None else [challenger, champion]
+    tables = [cells.table(metric, sample) for sample in samples]
+    if champion_first:
+        tables.reverse()
+    drawn = cells.draws(tables, plan.resamples, plan.seed)
+    return drawn[::-1] if champion_first else drawn
+
+
+def from_draws(
+    metric: Metric, challenger: Sample, champion: Sample | None, value: float, drawn: tuple[FloatArray, ...]
+) -> Interval:
+    """The interval of one model's metric from its draws, or of the difference from both models' draws."""
+    if champion is not None:
+        mine, theirs = (_values(metric, each) for each in drawn)
+        interval = percentile(mine - theirs, value)
+        return replace(interval, problem=too_alike(metric, challenger, champion) or interval.problem)
+    match metric.design:
+        case GroupRates(across=across):
+            return simultaneous(cells.table(metric, challenger).values()[0], drawn[0], across)
+        case Distance(gaps=gaps):
+            sums = gaps.columns(challenger).sum(axis=0, keepdims=True)
+            return distance(gaps.value(sums)[0], drawn[0])
+    return percentile(drawn[0], value)
+
+
+def _values(metric: Metric, drawn: FloatArray) -> FloatArray:
+    """The metric's value in every draw, (b,), where its parts were drawn."""
+    match metric.design:
+        case GroupRates(across=across):
+            return across_groups(across, drawn)
+        case Distance():
+            return np.asarray(np.abs(drawn).sum(axis=1))
+    return drawn
+
+
+def of_requests(
+    metric: Metric, challenger: Sample, champion: Sample | None, value: float, plan: Plan
+) -> Interval:
+    """Limits of a quantile of latency: exact for one model.
+
+    For two, each model's requests are redrawn on their own, in runs of neighbours.
+
+    Raises TypeError for another design.
+    """
+    if not isinstance(metric.design, Quantile):
+        raise TypeError(f"{metric.name} is no quantile")
+    q = metric.design.q
+    samples = [challenger] if champion is None else [challenger, champion]
+    single = [order_statistics(_times(sample), q) for sample in samples]
+    problems = [interval for interval in single if interval.problem]
+    if champion is None or problems:
+        return problems[0] if problems else single[0]
+    drawn = []
+    for stream, sample in enumerate(samples, start=1):
+        own = Plan(plan.resamples, (plan.seed[0], stream), _LATENCY_BLOCK)
+        drawn.append(draw(sample.n, {"": statistic(metric, sample)}, own).values[""])
+    return replace(percentile(drawn[0] - drawn[1], value), method="block bootstrap")
+
+
+def _times(sample: Sample) -> FloatArray:
+    return np.empty(0) if sample.latency_ms is None else sample.latency_ms

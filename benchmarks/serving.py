@@ -22,7 +22,9 @@ from typing import Any
 import httpx
 import polars as pl
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "lending"
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "examples" / "lending"
+RECORD = ROOT / "docs" / "decision-record.example.json"
 LEFT_OUT = ("customer_id", "sex", "age_band", "education_group", "marriage", "default")
 CLIENTS = (1, 16)
 ROUNDS = 2
@@ -55,27 +57,26 @@ def main() -> None:
 
 def make_bundle(folder: Path) -> tuple[Path, dict[str, Any]]:
     """Train the example's model and pack it; returns the bundle and one record for it."""
-    from evaluation.types import Task
+    from mlops.decision.canonical import digest_file
+    from mlops.decision.keys import make_own_key
     from mlops.decision.record import DecisionRecord
+    from mlops.decision.signed import SignedRecord
     from mlops.packaging.bundle import Bundle, model_digest
 
     rows = pl.read_parquet(EXAMPLE / "data" / "train.parquet")
     features = rows.drop(LEFT_OUT)
     save_model(folder / "trained", features, rows["default"])
-    content = {
-        "schema_version": 1,
-        "kind": "decision",
-        "release": {"id": "20260101-000000-00000000", "model": "lending", "task": str(Task.BINARY)},
-        "policy": {"gate": {"threshold": 0.5}},
-        "training": {"model_digest": model_digest(folder / "trained")},
-        "verdict": "pass",
-    }
-    features.head(1000).select(pl.all().name.prefix("input.")).write_parquet(folder / "reference.parquet")
+    reference = folder / "reference.parquet"
+    features.head(1000).select(pl.all().name.prefix("input.")).write_parquet(reference)
+    content = json.loads(RECORD.read_text())
+    content["release"]["model"] = "lending"
+    content["training"]["model_digest"] = model_digest(folder / "trained")
+    content["evidence"] = {reference.name: digest_file(reference)}
     bundle = Bundle.make(
         folder / "bundle",
         model_dir=folder / "trained",
-        record=DecisionRecord.of(content),
-        reference=folder / "reference.parquet",
+        signed=SignedRecord.sign(DecisionRecord.of(content), make_own_key()),
+        reference=reference,
         version="1",
     )
     return bundle.path, features.row(0, named=True)

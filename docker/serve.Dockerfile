@@ -1,7 +1,7 @@
 # Serves one release: the model of its bundle and nothing else. `weighbridge image` prepares the build context:
 #   requirements.txt   what the server needs, pinned with hashes
 #   weighbridge-*.whl  the code that weighed the model
-#   bundle/            model, decision record, reference, the model's own requirements
+#   bundle/            model with its own requirements, decision record, signature, reference
 # For a GPU both bases are an NVIDIA CUDA runtime on Ubuntu 24.04; 22.04 has Python 3.10, which is too old.
 ARG BUILD_BASE=python:3.11-slim-bookworm
 ARG RUNTIME_BASE=python:3.11-slim-bookworm
@@ -23,7 +23,7 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf,required=false \
     --mount=type=cache,target=/root/.cache/pip \
     if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi; \
     python3 -m pip --python /opt/venv/bin/python install --no-compile --require-hashes -r requirements.txt
-COPY bundle/requirements.txt ./model-requirements.txt
+COPY bundle/model/requirements.txt ./model-requirements.txt
 # What the model adds may not move what the server was tested with.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf,required=false \
     --mount=type=secret,id=ca,required=false \
@@ -58,6 +58,9 @@ RUN packages="${SYSTEM_PACKAGES}"; \
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/weighbridge /opt/weighbridge
 COPY bundle /srv/bundle
+# Public keys, comma separated: whose signature under the decision record counts, unless `docker run --env` names others.
+ARG TRUSTED_KEYS=""
+ENV WEIGHBRIDGE_TRUSTED_KEYS=${TRUSTED_KEYS}
 ENV PATH=/opt/weighbridge/bin:/opt/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /srv
 USER 10001:10001

@@ -1,24 +1,24 @@
 """A bundle: the folder that one lane serves, with the evidence that it may.
 
-model/            the MLflow model
-decision.json     the decision record
-bundle.json       which version of which model this is, and the digests that must hold
+model/            the MLflow model, with what it needs in its requirements.txt
+decision.json     the decision record, and decision.sig.json, its signature
+bundle.json       which version in the registry this is, and the digest of the record that was written there
 reference.parquet what the model saw and said when it was weighed; monitoring compares with it
-requirements.txt  what the model needs
 """
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from evaluation.errors import UserError
 from evaluation.types import Task
 from mlops.decision.canonical import digest_folder
 from mlops.decision.record import DecisionRecord, write_whole
+from mlops.decision.signed import SignedRecord
 
 FILE_NAME = "bundle.json"
+REFERENCE = "reference.parquet"
 # MLflow writes this one on download; it is not part of what was weighed.
 _NOT_WEIGHED = frozenset({"registered_model_meta"})
 
@@ -32,7 +32,7 @@ def model_digest(model_dir: Path) -> str:
 class Bundle:
     """A verified bundle on disk."""
 
-    path: Path = field(metadata={"stored": False})
+    path: Path
     model: str
     version: str
     release_id: str
@@ -49,57 +49,61 @@ class Bundle:
     @property
     def reference(self) -> Path:
         """What the model saw and said when it was weighed."""
-        return self.path / "reference.parquet"
+        return self.path / REFERENCE
 
     @property
     def requirements(self) -> Path:
         """What the model needs, one requirement a line."""
-        return self.path / "requirements.txt"
+        return self.model_dir / "requirements.txt"
 
     @classmethod
     def open(cls, path: Path) -> "Bundle":
-        """Open a bundle and verify it: record unchanged, verdict pass, model files as weighed.
+        """Open a bundle and verify it: record unchanged, signed by a trusted key, lets serve, model and
+        reference as weighed.
 
-        Raises UserError that names what does not hold.
+        All but the version is read from the signed record. Raises UserError that names what does not hold.
         """
         try:
-            content: dict[str, Any] = json.loads((path / FILE_NAME).read_bytes())
-            bundle = cls(path=path, **{**content, "task": Task(content["task"])})
+            content = json.loads((path / FILE_NAME).read_bytes())
+            version, digest = str(content["version"]), str(content["decision_digest"])
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(
                 f"{path} is not a bundle: {error.__class__.__name__}",
                 expected=f"a folder with {FILE_NAME}, written by `weighbridge deploy`",
                 next_step="weighbridge deploy",
             ) from None
-        record = DecisionRecord.read(path / "decision.json")
-        record.require_pass(digest=bundle.decision_digest, model_digest=model_digest(bundle.model_dir))
-        return bundle
+        signed = SignedRecord.read(path)
+        signed.require_promotable(digest=digest, model_digest=model_digest(path / "model"))
+        signed.record.require_evidence(path / REFERENCE)
+        return cls._of(path, signed.record, version)
 
     @classmethod
     def make(
-        cls, path: Path, *, model_dir: Path, record: DecisionRecord, reference: Path, version: str
+        cls, path: Path, *, model_dir: Path, signed: SignedRecord, reference: Path, version: str
     ) -> "Bundle":
         """Put a bundle together in a fresh folder, verify it, then move it into place."""
         building = path.with_name(path.name + ".part")
         shutil.rmtree(building, ignore_errors=True)
         shutil.copytree(model_dir, building / "model", ignore=shutil.ignore_patterns(*_NOT_WEIGHED))
-        shutil.copyfile(reference, building / "reference.parquet")
-        shutil.copyfile(building / "model" / "requirements.txt", building / "requirements.txt")
-        record.write(building / "decision.json")
-        bundle = cls(
-            path=path,
-            model=record.content["release"]["model"],
-            version=version,
-            release_id=record.release_id,
-            task=Task(record.content["release"]["task"]),
-            threshold=record.content["policy"]["gate"]["threshold"],
-            model_digest=record.model_digest or "",
-            decision_digest=record.digest,
-        )
-        content = asdict(bundle)
-        del content["path"]
+        shutil.copyfile(reference, building / REFERENCE)
+        signed.write(building)
+        content = {"version": version, "decision_digest": signed.record.digest}
         write_whole(building / FILE_NAME, json.dumps(content, indent=1, allow_nan=False).encode())
         cls.open(building)
         shutil.rmtree(path, ignore_errors=True)
         building.rename(path)
-        return bundle
+        return cls._of(path, signed.record, version)
+
+    @classmethod
+    def _of(cls, path: Path, record: DecisionRecord, version: str) -> "Bundle":
+        release, gate = record.content["release"], record.content["policy"]["gate"]
+        return cls(
+            path=path,
+            model=release["model"],
+            version=version,
+            release_id=record.release_id,
+            task=Task(release["task"]),
+            threshold=gate["threshold"],
+            model_digest=record.model_digest or "",
+            decision_digest=record.digest,
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 from evaluation.errors import UserError
 from mlops.decision.record import FILE_NAME as DECISION
 from mlops.decision.record import DecisionRecord
+from mlops.decision.trust import trust
 from mlops.packaging.bundle import Bundle
 from mlops.packaging.wheel import write_wheel
 
@@ -38,6 +39,7 @@ def prepare_serving(context: Path, bundle: Bundle, wheel: Path | None) -> dict[s
         "RELEASE": copied.release_id,
         "MODEL_DIGEST": copied.model_digest,
         "DECISION_DIGEST": copied.decision_digest,
+        "TRUSTED_KEYS": trust().text,
         "SYSTEM_PACKAGES": _system_packages(copied.requirements),
     }
 

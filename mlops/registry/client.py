@@ -11,6 +11,7 @@ from evaluation.errors import EnvironmentProblem, UserError
 from mlops.mlflow_store import point_at
 
 _TAG = "weighbridge."
+_EVIDENCE = "weighbridge"
 
 
 class Alias(StrEnum):
@@ -31,6 +32,11 @@ class ModelVersion:
     run_id: str | None
     decision_digest: str | None
     model_digest: str | None
+    decision_key: str | None = None
+    commit: str | None = None
+    verdict: str | None = None
+    served: str | None = None
+    """When it was champion, as `mlops.registry.moves` writes it."""
 
 
 def open_store(mlflow: Any, uri: str, model: str, artifacts: Path) -> Any:
@@ -144,17 +150,17 @@ class Registry:
                 self._client.set_registered_model_alias(self.model, alias.value, version)
 
     def log_evidence(self, run_id: str, files: list[Path]) -> None:
-        """Keep a release's evidence with its run, under `weighbridge/`."""
+        """Keep a release's evidence with its run."""
         with store_errors(self._uri):
             for file in files:
                 if file.exists():
-                    self._client.log_artifact(run_id, str(file), "weighbridge")
+                    self._client.log_artifact(run_id, str(file), _EVIDENCE)
 
     def evidence_link(self, run_id: str) -> str:
         """Where MLflow's pages show a run's evidence; relative, so that it holds on any host."""
         with store_errors(self._uri):
             experiment = self._client.get_run(run_id).info.experiment_id
-        return f"#/experiments/{experiment}/runs/{run_id}/artifacts/weighbridge/report.html"
+        return f"#/experiments/{experiment}/runs/{run_id}/artifacts/{_EVIDENCE}/report.html"
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Keep numbers with a run."""
@@ -197,6 +203,31 @@ class Registry:
                     break
         return found
 
+    def tag_version(self, version: str, key: str, value: str) -> None:
+        """Write a tag on a version."""
+        with store_errors(self._uri):
+            self._client.set_model_version_tag(self.model, version, _TAG + key, value)
+
+    def tag_model(self, key: str, value: str | None) -> None:
+        """Write a tag on the model as a whole, or take it away."""
+        with store_errors(self._uri):
+            if value is not None:
+                self._client.set_registered_model_tag(self.model, _TAG + key, value)
+            elif self.model_tag(key) is not None:
+                self._client.delete_registered_model_tag(self.model, _TAG + key)
+
+    def model_tag(self, key: str) -> str | None:
+        """A tag of the model as a whole; None when there is none, or no such model."""
+        with store_errors(self._uri):
+            try:
+                tags = self._client.get_registered_model(self.model).tags
+            except self._mlflow.exceptions.MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return None
+                raise
+        found: str | None = tags.get(_TAG + key)
+        return found
+
     def download_model(self, version: ModelVersion, folder: Path) -> Path:
         """Copy a version's model files into a folder."""
         with store_errors(self._uri):
@@ -204,9 +235,16 @@ class Registry:
             return self._download(folder, artifact_uri=uri)
 
     def download_evidence(self, version: ModelVersion, name: str, folder: Path) -> Path:
-        """Copy one file of a version's evidence into a folder."""
+        """Copy one file of a version's evidence into a folder; raises UserError when it is not with the run."""
         with store_errors(self._uri):
-            return self._download(folder, run_id=version.run_id, artifact_path=f"weighbridge/{name}")
+            kept = {Path(item.path).name for item in self._client.list_artifacts(version.run_id, _EVIDENCE)}
+            if name not in kept:
+                raise UserError(
+                    f"version {version.version} of '{version.model}' has no {name}",
+                    expected="the evidence that `weighbridge gate` keeps with the run",
+                    next_step="release again: weighbridge release --new",
+                )
+            return self._download(folder, run_id=version.run_id, artifact_path=f"{_EVIDENCE}/{name}")
 
     def _download(self, folder: Path, **what: str | None) -> Path:
         store = {"tracking_uri": self._uri, "registry_uri": self._uri}
@@ -221,6 +259,10 @@ class Registry:
             run_id=found.run_id or None,
             decision_digest=tags.get(_TAG + "decision_digest"),
             model_digest=tags.get(_TAG + "model_digest"),
+            decision_key=tags.get(_TAG + "decision_key"),
+            commit=tags.get(_TAG + "commit") or None,
+            verdict=tags.get(_TAG + "verdict"),
+            served=tags.get(_TAG + "served"),
         )
 
 

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from evaluation.errors import UserError
-from mlops.decision.record import FILE_NAME, DecisionRecord
+from mlops.decision.signed import FILE_NAMES, SignedRecord
 from mlops.packaging.bundle import Bundle, model_digest
 from mlops.registry.client import Alias, ModelVersion, Registry
 
@@ -12,9 +12,10 @@ from mlops.registry.client import Alias, ModelVersion, Registry
 def fetch_bundle(registry: Registry, version: ModelVersion, bundles: Path) -> Bundle:
     """Get a version's bundle, from disk if it is there and verifies, else from the registry; verified either way.
 
-    Raises UserError when the version has no passing record or its files are not the ones that were weighed.
+    Raises UserError when the version has no record that lets it serve, signed by a key that is trusted here, or
+    its files are not the ones that were weighed.
     """
-    require_recorded(version)
+    digest = require_recorded(version)
     place = bundles / f"{version.model}-{version.version}"
     if place.exists():
         bundle = Bundle.open(place)
@@ -23,28 +24,39 @@ def fetch_bundle(registry: Registry, version: ModelVersion, bundles: Path) -> Bu
     bundles.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=bundles) as scratch:
         folder = Path(scratch)
-        record = DecisionRecord.read(registry.download_evidence(version, FILE_NAME, folder))
+        signed = fetch_record(registry, version, folder)
         model_dir = registry.download_model(version, folder / "model")
-        record.require_pass(digest=version.decision_digest, model_digest=model_digest(model_dir))
+        signed.require_promotable(digest=digest, model_digest=model_digest(model_dir))
         reference = registry.download_evidence(version, "reference.parquet", folder)
         return Bundle.make(
-            place, model_dir=model_dir, record=record, reference=reference, version=version.version
+            place, model_dir=model_dir, signed=signed, reference=reference, version=version.version
         )
 
 
-def require_recorded(version: ModelVersion) -> None:
-    """Refuse a version that Weighbridge did not register."""
+def fetch_record(registry: Registry, version: ModelVersion, folder: Path) -> SignedRecord:
+    """Get a version's record and signature into a folder, not verified; raises UserError when one is missing."""
+    found = [registry.download_evidence(version, name, folder) for name in FILE_NAMES]
+    return SignedRecord.read(found[0].parent)
+
+
+def require_recorded(version: ModelVersion) -> str:
+    """Give the digest of a version's record; refuses a version that Weighbridge did not register."""
     if version.decision_digest is None or version.run_id is None:
         raise UserError(
             f"version {version.version} of '{version.model}' has no decision record",
             expected="a version registered by `weighbridge register`",
             next_step="weighbridge release",
         )
+    return version.decision_digest
 
 
 def promote(registry: Registry, bundle: Bundle) -> None:
-    """Make a verified version champion; who was champion becomes previous. Doing it twice changes nothing."""
-    Bundle.open(bundle.path)
+    """Make a verified version champion; who was champion becomes previous. Doing it twice changes nothing.
+
+    Raises UserError when the bundle does not hold, or is about another decision than the version in the registry.
+    """
+    digest = require_recorded(registry.by_version(bundle.version))
+    SignedRecord.read(Bundle.open(bundle.path).path).require_authentic(digest)
     champion = registry.by_alias(Alias.CHAMPION)
     if champion is None or champion.version != bundle.version:
         if champion is not None:

@@ -3,6 +3,7 @@
 predictions.parquet  target, label, score, champion_label, champion_score, and column.NAME for slices, groups, units
 latency.parquet      who (challenger, champion) and milliseconds of every timed request
 evaluation.json      what was measured, and who the champion was
+reference.parquet    what the model saw and said, in the columns of the request log; monitoring compares with it
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 
 from evaluation.errors import UserError
 from evaluation.types import FloatArray, Outputs
+from mlops.packaging.bundle import REFERENCE
 
 PREDICTIONS, LATENCY = "predictions.parquet", "latency.parquet"
-EVIDENCE = (PREDICTIONS, LATENCY, "evaluation.json")
+EVIDENCE = (PREDICTIONS, LATENCY, "evaluation.json", REFERENCE)
 _COLUMN = "column."
 
 

@@ -10,10 +10,13 @@ from pathlib import Path
 import psutil
 
 from evaluation.errors import EnvironmentProblem
+from mlops.decision.keys import SIGNING_KEY
 
 # A job of continuous integration ends before the process does: its variables do not belong to it, least of
 # all RUNNER_TRACKING_ID, by which a GitHub runner finds and kills what a job left behind.
 _OF_THE_JOB = ("ACTIONS_", "GITHUB_", "RUNNER_")
+# Nor does the private key: what serves verifies and never signs.
+_NOT_PASSED_ON = (*_OF_THE_JOB, SIGNING_KEY)
 _POLL_S = 0.01
 
 
@@ -23,7 +26,7 @@ def spawn(command: Sequence[str], *, mark: Mapping[str, str], log: Path, folder:
     Returns its handle. `mark` goes into its environment, where `marked` finds it. No Popen object is left
     behind: the process is meant to outlive this one. Raises EnvironmentProblem when it cannot be started.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_JOB)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)

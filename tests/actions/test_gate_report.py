@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 ACTION = Path(__file__).parents[2] / ".github" / "actions" / "gate-report"
+EXAMPLE = Path(__file__).parents[2] / "docs" / "decision-record.example.json"
 NODE = shutil.which("node")
 NPM = shutil.which("npm")
 
@@ -61,41 +62,33 @@ def _outputs(path):
 @pytest.fixture
 def record(tmp_path):
     """A decision record that `weighbridge gate` could have written, in its canonical bytes."""
-    from evaluation.types import CheckKind, CheckResult, Direction, Estimate, Verdict
     from mlops.decision.record import DecisionRecord
 
-    result = CheckResult(
-        id="equalized_odds_difference:sex",
-        metric="equalized_odds_difference",
-        kind=CheckKind.ABSOLUTE,
-        direction=Direction.LOWER_IS_BETTER,
-        comparison="at_most",
-        bound=0.1,
-        estimate=Estimate(0.134, 0.121, 0.147, 6000, 0.95, "bootstrap"),
-        challenger=0.134,
-        groups=("sex",),
-        verdict=Verdict.FAIL,
-        reason="the interval lies above the bound",
-    )
-    content = {
-        "schema_version": 1,
-        "kind": "decision",
-        "release": {
-            "id": "20261121-230512-1a2b3c4d",
-            "model": "lending",
-            "commit": "4f1c2d3e5a6b",
-            "dirty": False,
-        },
-        "policy": {"digest": "a" * 64},
-        "data": {
-            "evaluate": {"path": "data/holdout.parquet", "sha256": "c" * 64, "rows": 6000, "columns": 24}
-        },
+    content = json.loads(EXAMPLE.read_text())
+    content["release"] |= {"id": "20261121-230512-1a2b3c4d", "model": "lending", "commit": "4f1c2d3e5a6b"}
+    content["data"]["evaluate"] |= {"path": "data/holdout.parquet", "sha256": "c" * 64, "rows": 6000}
+    content["checks"] = [
+        content["checks"][0]
+        | {
+            "id": "equalized_odds_difference:sex",
+            "metric": "equalized_odds_difference",
+            "direction": "lower",
+            "comparison": "at_most",
+            "bound": 0.1,
+            "estimate": content["checks"][0]["estimate"]
+            | {"value": 0.134, "low": 0.121, "high": 0.147, "n": 6000},
+            "groups": ["sex"],
+            "verdict": "fail",
+            "reason": "the interval lies above the bound",
+        }
+    ]
+    content |= {
         "training": None,
         "champion": None,
         "validation": {"verdict": "pass", "checks": []},
-        "checks": [json.loads(json.dumps(result, default=vars))],
         "not_compared": [["recall:champion", "there is no champion"]],
         "verdict": "fail",
+        "consequence": "stop",
     }
     path = tmp_path / "releases" / "20261121-230512-1a2b3c4d" / "decision.json"
     DecisionRecord.of(content).write(path)
@@ -168,7 +161,7 @@ def test_a_folder_or_a_glob_names_the_record_too(record, act, pattern):
 
 @needs_node
 @pytest.mark.parametrize(("fail_on_missing", "code"), [("false", 0), ("true", 1)])
-@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"kind": "decision", "schema_version": 1}'])
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"kind": "decision", "schema_version": 2}'])
 def test_no_readable_record_is_one_clear_message(tmp_path, act, content, fail_on_missing, code):
     path = tmp_path / "decision.json"
     if content is not None:

@@ -18,7 +18,10 @@ import pytest
 
 from evaluation.errors import EnvironmentProblem
 from evaluation.types import Task
+from mlops.decision.canonical import digest_file
+from mlops.decision.keys import make_own_key
 from mlops.decision.record import DecisionRecord
+from mlops.decision.signed import SignedRecord
 from mlops.mlflow_store import quiet_mlflow
 from mlops.packaging.bundle import Bundle, model_digest
 from mlops.packaging.docker_cli import DockerClient
@@ -27,6 +30,7 @@ from mlops.packaging.save import log_model
 from mlops.packaging.wheel import write_wheel
 from mlops.registry.client import open_store
 
+EXAMPLE = Path(__file__).parents[2] / "docs" / "decision-record.example.json"
 LOCAL_BASE = "local/python:3.11-slim"
 SETUP = "run .ci/docker.sh as root"
 # Stands for a password in a pip.conf; no image may hold it anywhere.
@@ -95,26 +99,16 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
             model, features=features, task=Task.BINARY, requirements=[], trusted_types=[], project_dir=home
         )
     model_dir = Path(mlflow.artifacts.download_artifacts(logged.uri, dst_path=str(home / "model")))
-    content = {
-        "schema_version": 1,
-        "kind": "decision",
-        "release": {
-            "id": "20261121-230512-1a2b3c4d",
-            "model": "small",
-            "task": "binary",
-            "created_at": "2026-11-21T23:05:12+00:00",
-            "commit": "0123456789abcdef0123456789abcdef01234567",
-        },
-        "policy": {"gate": {"threshold": 0.5}},
-        "training": {"model_digest": model_digest(model_dir)},
-        "verdict": "pass",
-    }
     reference = home / "reference.parquet"
     pl.DataFrame({"input.amount": [0.1], "input.sex": ["f"], "prediction": [0]}).write_parquet(reference)
+    content = json.loads(EXAMPLE.read_text())
+    content["release"] |= {"model": "small", "commit": "0123456789abcdef0123456789abcdef01234567"}
+    content["training"]["model_digest"] = model_digest(model_dir)
+    content["evidence"] = {"reference.parquet": digest_file(reference)}
     return Bundle.make(
         home / "small-1",
         model_dir=model_dir,
-        record=DecisionRecord.of(content),
+        signed=SignedRecord.sign(DecisionRecord.of(content), make_own_key()),
         reference=reference,
         version="1",
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import UserError
+from mlops.decision.trust import trust
 from mlops.packaging import context
 from mlops.packaging.bundle import Bundle
 from mlops.packaging.context import prepare_serving, prepare_training
@@ -30,6 +31,7 @@ def test_a_serving_context_holds_the_bundle_the_lock_and_the_code(bundle: Bundle
     ]
     assert facts["REVISION"] == "0123456789abcdef0123456789abcdef01234567"
     assert facts["MODEL_DIGEST"] == Bundle.open(tmp_path / "bundle").model_digest
+    assert facts["TRUSTED_KEYS"] == trust().text != ""
     assert facts["SYSTEM_PACKAGES"] == ""
 
 

@@ -11,7 +11,9 @@ import polars as pl
 import pytest
 
 from evaluation.errors import EnvironmentProblem, UserError
+from mlops.decision.keys import make_own_key
 from mlops.decision.record import DecisionRecord
+from mlops.decision.signed import SignedRecord
 from mlops.packaging.bundle import Bundle, model_digest
 from mlops.packaging.docker_cli import DockerClient
 from mlops.packaging.image import BuildOptions, Device, Image, build_image, build_train_image
@@ -156,8 +158,8 @@ def _without_the_model_file(bundle: Bundle, folder: Path) -> Bundle:
     (model / "model.skops").write_bytes(b"")
     content = json.loads((bundle.path / "decision.json").read_bytes())
     content["training"]["model_digest"] = model_digest(model)
-    record = DecisionRecord.of(content)
-    return Bundle.make(folder / "b", model_dir=model, record=record, reference=bundle.reference, version="1")
+    signed = SignedRecord.sign(DecisionRecord.of(content), make_own_key())
+    return Bundle.make(folder / "b", model_dir=model, signed=signed, reference=bundle.reference, version="1")
 
 
 def test_a_tag_that_docker_does_not_take(bundle: Bundle) -> None:

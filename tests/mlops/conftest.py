@@ -1,5 +1,6 @@
 """A trained model, a real SQLite store, and evidence that holds; each test may break a copy."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,11 +13,16 @@ import polars as pl
 import pytest
 
 from evaluation.types import Task
+from mlops.decision.canonical import digest_file
+from mlops.decision.keys import make_own_key
 from mlops.decision.record import DecisionRecord
+from mlops.decision.signed import SignedRecord
 from mlops.mlflow_store import point_at, quiet_mlflow
 from mlops.packaging.bundle import model_digest
 from mlops.packaging.save import LoggedModel, log_model
 from mlops.registry.client import ModelVersion, Registry, open_store
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "decision-record.example.json"
 
 
 @dataclass(frozen=True)
@@ -28,19 +34,28 @@ class Store:
     home: Path
 
     def release(
-        self, release_id: str, *, verdict: str = "pass", tags: dict[str, str] | None = None
+        self,
+        release_id: str,
+        *,
+        verdict: str = "pass",
+        consequence: str | None = None,
+        tags: dict[str, str] | None = None,
     ) -> ModelVersion:
         """Train, weigh (here: the verdict is given) and register."""
         run_id, logged = self.train(release_id)
         folder = self.home / "releases" / release_id
         model_dir = Path(self.mlflow.artifacts.download_artifacts(logged.uri, dst_path=str(folder / "model")))
-        record = DecisionRecord.of(record_content(release_id, verdict, model_digest(model_dir)))
-        record.write(folder / "decision.json")
         pl.DataFrame({"input.a": [0.1], "prediction": [1]}).write_parquet(folder / "reference.parquet")
-        self.registry.log_evidence(run_id, [folder / "decision.json", folder / "reference.parquet"])
+        content = record_content(release_id, verdict, model_dir, folder / "reference.parquet", consequence)
+        signed = SignedRecord.sign(DecisionRecord.of(content), make_own_key())
+        signed.write(folder)
+        kept = ("decision.json", "decision.sig.json", "reference.parquet")
+        self.registry.log_evidence(run_id, [folder / name for name in kept])
         found = {
             "release": release_id,
-            "decision_digest": record.digest,
+            "verdict": verdict,
+            "decision_digest": signed.record.digest,
+            "decision_key": signed.signature.key_id,
             "model_digest": model_digest(model_dir),
         }
         return self.registry.register(
@@ -78,18 +93,18 @@ def make_small_model(seed: int = 0) -> tuple[pd.DataFrame, Any]:
     )
 
 
-def record_content(release_id: str, verdict: str, digest: str) -> dict[str, Any]:
-    """The parts of a decision record that promotion reads."""
-    return {
-        "schema_version": 1,
-        "kind": "decision",
-        "verdict": verdict,
-        "release": {"id": release_id, "model": "small", "task": "binary", "commit": None},
-        "policy": {"digest": "", "gate": {"threshold": 0.5}},
-        "training": {"model_digest": digest},
-        "champion": None,
-        "checks": [],
-    }
+def record_content(
+    release_id: str, verdict: str, model_dir: Path, reference: Path, consequence: str | None = None
+) -> dict[str, Any]:
+    """The published example of a record, about another release."""
+    content: dict[str, Any] = json.loads(EXAMPLE.read_text())
+    content["release"] |= {"id": release_id, "model": "small"}
+    content["training"]["model_digest"] = model_digest(model_dir)
+    content["evidence"] = {"reference.parquet": digest_file(reference)}
+    content["champion"] = None
+    content["verdict"] = verdict
+    content["consequence"] = consequence or ("promote" if verdict == "pass" else "stop")
+    return content
 
 
 @pytest.fixture(scope="session")

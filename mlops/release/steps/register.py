@@ -1,6 +1,6 @@
 """Step 5: a version in the registry, named challenger, with its decision record beside it."""
 
-from mlops.decision.record import FILE_NAME, DecisionRecord
+from mlops.decision.signed import SignedRecord
 from mlops.packaging.bundle import model_digest
 from mlops.registry.card import describe
 from mlops.registry.client import Alias
@@ -11,8 +11,9 @@ from mlops.release.run import Fraction, Release, StepDone
 def perform(release: Release, advance: Fraction) -> StepDone:
     """Register the weighed model once; a version that this release made before it was killed is found again."""
     trained, decided = release.journal.result(Step.TRAIN), release.journal.result(Step.GATE)
-    record = DecisionRecord.read(release.folder / FILE_NAME)
-    record.require_pass(digest=decided["digest"], model_digest=model_digest(release.folder / "model"))
+    signed = SignedRecord.read(release.folder)
+    signed.require_registrable(digest=decided["digest"], model_digest=model_digest(release.folder / "model"))
+    record = signed.record
     registry = release.project.registry
     advance(0.2)
     version = registry.by_release(release.id) or registry.register(
@@ -24,6 +25,7 @@ def perform(release: Release, advance: Fraction) -> StepDone:
             "commit": str(record.content["release"]["commit"] or ""),
             "verdict": record.verdict.value,
             "decision_digest": record.digest,
+            "decision_key": signed.signature.key_id,
             "model_digest": record.model_digest or "",
         },
     )

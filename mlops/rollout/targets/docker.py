@@ -10,6 +10,7 @@ from typing import Any
 
 from evaluation.errors import EnvironmentProblem, UserError
 from mlops.config import ServeConfig
+from mlops.decision.trust import TRUSTED_KEYS, trust
 from mlops.packaging.docker_cli import DockerClient
 from mlops.rollout.targets.base import Lane
 
@@ -58,6 +59,7 @@ class DockerTarget:
             *_CONFINED,
             *("--user", user, "--publish", f"{_HOST}:{port}:{_SERVER_PORT}"),
             *("--volume", f"{log_dir}:{_LOG_IN_CONTAINER}"),
+            *(("--env", f"{TRUSTED_KEYS}={trusted}") if (trusted := trust().text) else ()),
             *("--label", f"{_LANE}={json.dumps(asdict(lane))}", "--label", f"{_LOG_DIR}={log_dir}"),
             *(("--gpus", "all") if labels.get("weighbridge.device") == "gpu" else ()),
             artefact,

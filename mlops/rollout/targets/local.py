@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evaluation.errors import UserError
 from mlops.config import ServeConfig
+from mlops.decision.trust import TRUSTED_KEYS, trust
 from mlops.rollout import process
 from mlops.rollout.targets.base import Lane
 
@@ -45,7 +46,10 @@ class LocalTarget:
         lane = Lane(model, version, release_id, self.name, _HOST, port, "", artefact, str(log))
         mark = json.dumps({**asdict(lane), "log_dir": str(log_dir)})
         handle = process.spawn(
-            (*self._command, *self._arguments(lane, log_dir)), mark={_MARK: mark}, log=log, folder=self._logs
+            (*self._command, *self._arguments(lane, log_dir)),
+            mark={_MARK: mark, TRUSTED_KEYS: trust().text},
+            log=log,
+            folder=self._logs,
         )
         return replace(lane, handle=handle)
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from mlops.config import RolloutConfig, ServeConfig
-from mlops.decision.record import DecisionRecord
+from mlops.decision.signed import SignedRecord
 from mlops.packaging.bundle import Bundle
 from mlops.rollout.controller import Rollout
 from mlops.rollout.targets.build import build_target
@@ -19,7 +19,7 @@ def make_bundle(store, release_id: str) -> Bundle:
     return Bundle.make(
         store.home / "bundles" / f"small-{version.version}",
         model_dir=next(folder.glob("model/**/MLmodel")).parent,
-        record=DecisionRecord.read(folder / "decision.json"),
+        signed=SignedRecord.read(folder),
         reference=folder / "reference.parquet",
         version=version.version,
     )

@@ -16,7 +16,10 @@ import polars as pl
 import pytest
 
 from evaluation.types import Outputs
+from mlops.decision.canonical import digest_file
+from mlops.decision.keys import make_own_key
 from mlops.decision.record import DecisionRecord
+from mlops.decision.signed import SignedRecord
 from mlops.packaging.bundle import Bundle, model_digest
 from mlops.packaging.load import InputField, load_model
 from mlops.serving.app import create_app
@@ -25,6 +28,7 @@ from monitoring.store.base import LabelRecord, RequestRecord
 from monitoring.store.delta import DeltaRequestLog
 
 RELEASE = "20260301-120000-1a2b3c4d"
+EXAMPLE = Path(__file__).parents[3] / "docs" / "decision-record.example.json"
 
 
 def training_rows() -> pd.DataFrame:
@@ -71,17 +75,13 @@ def save_model(folder: Path) -> None:
         )
 
 
-def decision(model_dir: Path, **changes: object) -> DecisionRecord:
-    content = {
-        "schema_version": 1,
-        "kind": "decision",
-        "release": {"id": RELEASE, "model": "lending", "task": "binary"},
-        "policy": {"digest": "0", "gate": {"threshold": 0.5}},
-        "training": {"model_digest": model_digest(model_dir)},
-        "verdict": "pass",
-        **changes,
-    }
-    return DecisionRecord.of(content)
+def decision(model_dir: Path, reference: Path) -> SignedRecord:
+    """The published example of a record, about this model."""
+    content = json.loads(EXAMPLE.read_text())
+    content["release"] |= {"id": RELEASE, "model": "lending"}
+    content["training"]["model_digest"] = model_digest(model_dir)
+    content["evidence"] = {"reference.parquet": digest_file(reference)}
+    return SignedRecord.sign(DecisionRecord.of(content), make_own_key())
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +94,7 @@ def bundle(tmp_path_factory) -> Bundle:
     return Bundle.make(
         folder / "lending-3",
         model_dir=folder / "trained",
-        record=decision(folder / "trained"),
+        signed=decision(folder / "trained", folder / "reference.parquet"),
         reference=folder / "reference.parquet",
         version="3",
     )

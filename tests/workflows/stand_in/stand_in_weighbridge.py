@@ -85,7 +85,7 @@ def decision(verdict):
         "reason": "found so",
     }
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "kind": "decision",
         "release": {"id": RELEASE, "model": "toy", "commit": "abc", "dirty": False},
         "checks": [check],

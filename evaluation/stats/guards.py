@@ -30,7 +30,7 @@ def too_few(metric: Metric, sample: Sample, min_rows: int) -> str | None:
     units = count_units(sample)
     if units < min_rows:
         return f"{units:,} {_noun(sample)}, at least {min_rows:,} are needed"
-    if Need.TWO_CLASSES in metric.needs and (problem := _classes(sample)):
+    if Need.TWO_CLASSES in metric.needs and (problem := _classes(sample) or _ranks_nothing(metric, sample)):
         return problem
     if isinstance(metric.design, Proportion):
         base = count_units(sample, metric.design.counts(sample)[1])
@@ -52,6 +52,12 @@ def _classes(sample: Sample) -> str | None:
     if min(rows) >= MIN_PER_CLASS:
         return None
     return f"{min(rows)} {_noun(sample)} of the rarest class, at least {MIN_PER_CLASS} are needed"
+
+
+def _ranks_nothing(metric: Metric, sample: Sample) -> str | None:
+    if Need.SCORES not in metric.needs or sample.score is None or np.ptp(sample.score) > 0:
+        return None
+    return f"all {sample.n:,} rows have the same score, which ranks nothing"
 
 
 def _groups(design: GroupRates, sample: Sample, min_rows: int) -> str | None:

@@ -76,6 +76,7 @@ OPEN = check(
     rows={"education": "other"},
     champion=0.5,
     estimate={"value": -0.01, "low": -0.05, "high": 0.03, "n": 400},
+    needed=1600,
     reason="recall where education is other: the interval lies on both sides.",
 )
 UNMEASURED = check(

@@ -103,7 +103,7 @@ SCORE = RANDOM.random(200)
         ("recall", binary(FEW, HALF), "5 rows count, at least 10 are needed"),
         ("recall", binary(HALF * 0, HALF), "no positive rows"),
         ("precision", binary(HALF, HALF * 0), "no row was labelled positive"),
-        ("roc_auc", binary(HALF, HALF, score=np.full(200, 0.5)), "no width"),
+        ("roc_auc", binary(HALF, HALF, score=np.full(200, 0.5)), "which ranks nothing"),
         ("roc_auc", binary(HALF, HALF), "the model gives no scores"),
         ("balanced_accuracy", binary(HALF, HALF * 0), "no width"),
         ("rmse", Sample(np.arange(200.0), np.arange(200.0)), "no width"),

@@ -63,39 +63,39 @@ def _average_precision_weighted(sample: Sample) -> Statistic:
     score, positive = scores(sample), sample.target == 1
     ends = np.unique(-score[positive])
     stretch = np.searchsorted(ends, -score)
-    last = len(ends)
+    last, length = len(ends), math.isqrt(len(ends)) or 1
     rows, hits = np.flatnonzero(stretch < last), np.flatnonzero(positive)
-    shape = (last, sample.n)
+    # Filled up with empty stretches to a multiple of what is summed at a time.
+    shape = (-(-last // length) * length, sample.n)
     every = csr_array((np.ones(len(rows), dtype=np.float32), (stretch[rows], rows)), shape=shape)
     found = csr_array((np.ones(len(hits), dtype=np.float32), (stretch[hits], hits)), shape=shape)
 
     def weighted(weights: Weights) -> FloatArray:
         drawn = np.ascontiguousarray(weights.T)
         gained = found @ drawn
-        reached = running_sum(gained)
-        precision = np.divide(reached, np.maximum(running_sum(every @ drawn), 1), dtype=np.float64)
+        selected = running_sum(every @ drawn, length)
+        reached = running_sum(gained.copy(), length)
+        precision = np.divide(reached, np.maximum(selected, 1, out=selected), dtype=np.float64)
         won = np.einsum("sb,sb->b", precision, gained)
         return divide(won, gained.sum(axis=0, dtype=np.float64))
 
     return weighted
 
 
-def running_sum(values: Weights) -> Weights:
-    """Cumulative sum down the columns of a tall array, (n, b): in steps of whole stretches, not row by row.
+def running_sum(values: Weights, length: int) -> Weights:
+    """Cumulative sum down the columns of a tall array, (n, b), in place; `length` divides n.
 
-    >>> running_sum(np.array([[1.0], [2.0], [3.0]], dtype=np.float32)).ravel().tolist()
-    [1.0, 3.0, 6.0]
+    Row by row NumPy takes eight times as long; here a step adds whole columns of stretches of `length` rows.
+
+    >>> running_sum(np.array([[1.0], [2.0], [3.0], [4.0]], dtype=np.float32), length=2).ravel().tolist()
+    [1.0, 3.0, 6.0, 10.0]
     """
-    n, b = values.shape
-    length = max(1, math.isqrt(n))
-    stretches = np.zeros((-(-n // length), length, b), dtype=values.dtype)
-    padded = stretches.reshape(-1, b)
-    padded[:n] = values
+    stretches = values.reshape(-1, length, values.shape[1])
     for step in range(1, length):
         stretches[:, step] += stretches[:, step - 1]
     before = np.cumsum(stretches[:, -1], axis=0)
     stretches[1:] += before[:-1, None]
-    return padded[:n]
+    return values
 
 
 def log_loss(sample: Sample) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.metrics.base import Cells, GroupRates, Metric, Proportion, Sample, divide, groups_of
+from evaluation.metrics.base import Cells, GroupRates, Metric, Proportion, Rate, Sample, divide, groups_of
 from evaluation.types import FloatArray, IntArray
 
 # Cells of one chunk of resamples, 8 bytes each.
@@ -35,41 +35,47 @@ class Table:
 def table(metric: Metric, sample: Sample) -> Table:
     """A metric's rows by cell; rates for every group where it compares groups.
 
-    Raises TypeError for a design without cells, Undefined without groups.
+    Raises TypeError for a design without cells, such as ratios by group, and Undefined without groups.
     """
     match metric.design:
         case Cells() as design:
             codes, cells = design.codes(sample)
             return Table(codes, cells, design.value)
         case Proportion() as design:
-            return Table(_states(sample, (design,)), 3, lambda counts: _rates(counts, 1, 1)[:, 0, 0])
-        case GroupRates() as design:
-            rates, groups = len(design.rates), len(sample.group_names)
-            codes = groups_of(sample) * 3**rates + _states(sample, design.rates)
-            return Table(codes, groups * 3**rates, lambda counts: _rates(counts, groups, rates))
+            return Table(
+                _states(sample, design), 3, lambda counts: divide(counts[:, 2], counts[:, 1] + counts[:, 2])
+            )
+        case GroupRates(counted=True) as design:
+            return _by_group(design, sample)
     raise TypeError(f"{metric.name} has no cells")
 
 
-def _states(sample: Sample, rates: tuple[Proportion, ...]) -> IntArray:
-    """For every rate a digit to base 3: 0 outside of the base, 1 in it, 2 a hit."""
-    codes = np.zeros(sample.n, dtype=np.int16)
+def _states(sample: Sample, rate: Rate) -> IntArray:
+    """0 outside of the rate's base, 1 in it, 2 a hit; (n,)."""
+    hits, base = rate.counts(sample)
+    return np.add(hits, base, dtype=np.int64)
+
+
+def _by_group(design: GroupRates, sample: Sample) -> Table:
+    """A cell for every group and every state that a row has in all rates together."""
+    rates, groups = design.rates(sample), len(sample.group_names)
+    states = np.zeros(sample.n, dtype=np.int64)
+    known = np.zeros((1, 0), dtype=np.int64)
     for rate in rates:
-        hits, base = rate.counts(sample)
-        codes *= 3
-        codes += base
-        codes += hits
-    return codes  # type: ignore[return-value]
+        # Compressed at every step: of 3 ** rates states few occur, at most one for each pair of classes.
+        joint = states * 3 + _states(sample, rate)
+        occurring = np.flatnonzero(np.bincount(joint, minlength=3 * len(known)))
+        position = np.zeros(3 * len(known), dtype=np.int64)
+        position[occurring] = np.arange(len(occurring))
+        states = position[joint]
+        known = np.concatenate([known[occurring // 3], occurring[:, None] % 3], axis=1)
+    hits, base = (known == 2).astype(np.float64), (known > 0).astype(np.float64)
 
+    def value(counts: FloatArray) -> FloatArray:
+        by_state = counts.reshape(len(counts), groups, len(known))
+        return divide(by_state @ hits, by_state @ base).swapaxes(1, 2)
 
-def _rates(counts: FloatArray, groups: int, rates: int) -> FloatArray:
-    """Every rate in every group, (b, rates, groups), NaN where a group has no base."""
-    by_state = counts.reshape(len(counts), groups, *([3] * rates))
-    found = []
-    for rate in range(rates):
-        others = tuple(axis + 2 for axis in range(rates) if axis != rate)
-        states = by_state.sum(axis=others)
-        found.append(divide(states[:, :, 2], states[:, :, 1] + states[:, :, 2]))
-    return np.stack(found, axis=1)
+    return Table(groups_of(sample) * len(known) + states, groups * len(known), value)
 
 
 def draws(tables: Sequence[Table], resamples: int, seed: tuple[int, ...]) -> tuple[FloatArray, ...]:

@@ -45,7 +45,7 @@ def way(metric: Metric, *, paired: bool, units: bool) -> Way:
             return Way.FORMULA
         case Proportion(shared_base=shared_base):
             return Way.FORMULA if units or not paired or shared_base else Way.CELLS
-        case Cells() | GroupRates() if not units:
+        case Cells() | GroupRates(counted=True) if not units:
             return Way.CELLS
     return Way.UNITS
 

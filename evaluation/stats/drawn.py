@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from evaluation.metrics.base import Distance, GroupRates, Metric, Quantile, Sample, across_groups
+from evaluation.metrics.base import Distance, GroupRates, Metric, Quantile, Sample, count_units, membership
 from evaluation.stats import cells
 from evaluation.stats.bootstrap import Plan, draw
+from evaluation.stats.group_change import Groups, group_change
 from evaluation.stats.guards import too_alike
 from evaluation.stats.intervals import Interval, distance, order_statistics, percentile, simultaneous
-from evaluation.stats.statistic import statistic
+from evaluation.stats.statistic import group_values, statistic
 from evaluation.types import FloatArray
 
 # Neighbouring requests share their fate (caches, pauses); a run of ten is drawn as one.
@@ -36,27 +37,50 @@ def from_draws(
     metric: Metric, challenger: Sample, champion: Sample | None, value: float, drawn: tuple[FloatArray, ...]
 ) -> Interval:
     """The interval of one model's metric from its draws, or of the difference from both models' draws."""
+    if champion is not None and isinstance(metric.design, GroupRates):
+        return _of_groups(metric, metric.design, challenger, champion, drawn)
     if champion is not None:
         mine, theirs = (_values(metric, each) for each in drawn)
         interval = percentile(mine - theirs, value)
         return replace(interval, problem=too_alike(metric, challenger, champion) or interval.problem)
     match metric.design:
-        case GroupRates(across=across):
-            return simultaneous(cells.table(metric, challenger).values()[0], drawn[0], across)
+        case GroupRates() as design:
+            rates = group_values(metric, design, challenger)
+            return simultaneous(rates, drawn[0], design.across, metric.range[1])
         case Distance(gaps=gaps):
             sums = gaps.columns(challenger).sum(axis=0, keepdims=True)
             return distance(gaps.value(sums)[0], drawn[0])
     return percentile(drawn[0], value)
 
 
+def _of_groups(
+    metric: Metric, design: GroupRates, challenger: Sample, champion: Sample, drawn: tuple[FloatArray, ...]
+) -> Interval:
+    """Limits of the change of one number across groups."""
+    mine, theirs = (
+        Groups(group_values(metric, design, sample), draws)
+        for sample, draws in zip((challenger, champion), drawn, strict=True)
+    )
+    if design.counted:
+        base = np.minimum(_bases(design, challenger), _bases(design, champion))
+        return group_change(mine, theirs, design.across, base)
+    interval = group_change(mine, theirs, design.across)
+    return replace(interval, problem=too_alike(metric, challenger, champion) or interval.problem)
+
+
+def _bases(design: GroupRates, sample: Sample) -> FloatArray:
+    """Units behind every rate in every group, (rates, groups)."""
+    member = membership(sample).T
+    found = [
+        [count_units(sample, rate.counts(sample)[1] & group) for group in member]
+        for rate in design.rates(sample)
+    ]
+    return np.array(found, dtype=np.float64)
+
+
 def _values(metric: Metric, drawn: FloatArray) -> FloatArray:
     """The metric's value in every draw, (b,), where its parts were drawn."""
-    match metric.design:
-        case GroupRates(across=across):
-            return across_groups(across, drawn)
-        case Distance():
-            return np.asarray(np.abs(drawn).sum(axis=1))
-    return drawn
+    return np.abs(drawn).sum(axis=1) if isinstance(metric.design, Distance) else drawn
 
 
 def of_requests(

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from evaluation.metrics.base import GroupRates, Metric, Need, Proportion, Sample, groups_of
-from evaluation.stats.cells import table
 from evaluation.stats.guards import differing_rows
+from evaluation.stats.statistic import group_values
 
 
 def evidence(metric: Metric, challenger: Sample, champion: Sample | None) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def evidence(metric: Metric, challenger: Sample, champion: Sample | None) -> dic
 
 
 def _by_group(metric: Metric, design: GroupRates, sample: Sample) -> list[dict[str, Any]]:
-    rates = table(metric, sample).values()[0]
+    rates = group_values(metric, design, sample)
     rows = np.bincount(groups_of(sample), minlength=len(sample.group_names))
     return [
         {
@@ -35,7 +35,7 @@ def _by_group(metric: Metric, design: GroupRates, sample: Sample) -> list[dict[s
             "n": int(rows[group]),
             "rates": {
                 rate.name: None if np.isnan(value) else float(value)
-                for rate, value in zip(design.rates, rates[:, group], strict=True)
+                for rate, value in zip(design.rates(sample), rates[:, group], strict=True)
             },
         }
         for group, name in enumerate(sample.group_names)

@@ -57,7 +57,7 @@ def group_change(
     theirs = Groups(champion.rates, champion.draws[defined])
     comparisons = _Comparisons.of(across, *challenger.rates.shape)
     above, below = _Excess.of(comparisons, mine, theirs), _Excess.of(comparisons, theirs, mine)
-    if across is not Across.DIFFERENCE:
+    if across in (Across.WORST, Across.RATIO):
         # Their value is the least of something: the negative of the largest comparison.
         above, below = below, above
 
@@ -86,9 +86,10 @@ class _Comparisons:
 
     @classmethod
     def of(cls, across: Across, rates: int, groups: int) -> "_Comparisons":
-        """Every single group for the least rate, else every ordered pair; for every rate."""
-        rate, first, second = (axis.ravel() for axis in np.indices((rates, groups, groups)))
-        wanted = first == second if across is Across.WORST else first != second
+        """For every rate each group, where the largest size is asked for in both signs, or each ordered pair."""
+        others = {Across.WORST: 1, Across.LARGEST: 2}.get(across, groups)
+        rate, first, second = (axis.ravel() for axis in np.indices((rates, groups, others)))
+        wanted = first != second if others == groups else ...
         return cls(across, rate[wanted], first[wanted], second[wanted])
 
     def __len__(self) -> int:

@@ -14,6 +14,7 @@ from evaluation.metrics.base import (
     Need,
     Proportion,
     Quantile,
+    Rate,
     Sample,
     count_units,
     membership,
@@ -64,7 +65,7 @@ def _groups(design: GroupRates, sample: Sample, min_rows: int) -> str | None:
     member = membership(sample)
     noun = _noun(sample)
     least = [(noun, member, min_rows)]
-    for rate in design.rates:
+    for rate in design.rates(sample):
         base = rate.counts(sample)[1]
         least.append((f"{noun} for the {rate.name}", base[:, None] & member, MIN_PER_CLASS))
     for what, mask, needed in least:
@@ -96,17 +97,20 @@ def differing_rows(metric: Metric, challenger: Sample, champion: Sample) -> Mask
     """Rows on which the two models differ in what the metric counts, (n,)."""
     if isinstance(metric.design, Mean):
         return np.not_equal(metric.design.values(challenger), metric.design.values(champion))
-    if isinstance(metric.design, Proportion | GroupRates):
-        rates = metric.design.rates if isinstance(metric.design, GroupRates) else (metric.design,)
-        differs = np.zeros(challenger.n, dtype=np.bool_)
-        for rate in rates:
-            for mine, theirs in zip(rate.counts(challenger), rate.counts(champion), strict=True):
-                differs |= mine != theirs
-        return differs
+    if isinstance(metric.design, Proportion):
+        return _differ(metric.design, metric.design, challenger, champion)
+    if isinstance(metric.design, GroupRates):
+        rates = zip(metric.design.rates(challenger), metric.design.rates(champion), strict=True)
+        return np.logical_or.reduce([_differ(*pair, challenger, champion) for pair in rates])
     differs = np.not_equal(challenger.label, champion.label)
     if Need.SCORES in metric.needs and challenger.score is not None and champion.score is not None:
         differs = np.not_equal(challenger.score, champion.score)
     return differs
+
+
+def _differ(mine: Rate, theirs: Rate, challenger: Sample, champion: Sample) -> Mask:
+    (hits, base), (their_hits, their_base) = mine.counts(challenger), theirs.counts(champion)
+    return np.not_equal(hits, their_hits) | np.not_equal(base, their_base)
 
 
 def _identical(challenger: Sample, champion: Sample) -> bool:

@@ -190,8 +190,8 @@ def distance(gaps: FloatArray, draws: FloatArray) -> Interval:
     return replace(plain, limits=limits, method="bootstrap of gaps")
 
 
-def simultaneous(rates: FloatArray, draws: FloatArray, across: Across) -> Interval:
-    """Limits of the largest difference, least ratio or least rate, that hold for all groups at once.
+def simultaneous(rates: FloatArray, draws: FloatArray, across: Across, most: float = 1.0) -> Interval:
+    """Limits of one number across groups that hold for all groups at once; rates lie in -most..most.
 
     The spread between groups is biased upwards and not smooth, so its own bootstrap covers nothing. Instead
     the draws (b, rates, groups) say how far any one comparison strays from its estimate (rates, groups); a
@@ -205,7 +205,7 @@ def simultaneous(rates: FloatArray, draws: FloatArray, across: Across) -> Interv
     if across is Across.RATIO:
         rates, draws = np.log(rates), _log(draws)
     strays = draws - rates
-    if across is Across.WORST:
+    if across in (Across.WORST, Across.LARGEST):
         largest = np.abs(strays).max(axis=(1, 2))
     else:
         largest = (strays.max(axis=2) - strays.min(axis=2)).max(axis=1)
@@ -219,8 +219,8 @@ def simultaneous(rates: FloatArray, draws: FloatArray, across: Across) -> Interv
         if not math.isfinite(stray):
             return _NOWHERE
         if across is Across.RATIO:
-            return max(0.0, value * math.exp(-stray)), min(1.0, value * math.exp(stray))
-        return max(0.0, value - stray), min(1.0, value + stray)
+            return max(0.0, value * math.exp(-stray)), min(most, value * math.exp(stray))
+        return max(0.0, value - stray), min(most, value + stray)
 
     return Interval(method, limits, _undefined(defined, len(draws)), defined)
 

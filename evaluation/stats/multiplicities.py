@@ -43,14 +43,19 @@ def _counts(random: np.random.Generator, n: int, b: int) -> Weights:
     # Five standard deviations below n: more than n are drawn once in three million resamples.
     rate = 1 - 5 / math.sqrt(n)
     counts = _poisson(random, rate, n, b) if rate > 0.5 else np.zeros((n, b), dtype=np.float32)
-    missing = n - counts.sum(axis=0, dtype=np.float64)
+    missing = n - _totals(counts)
     while (over := np.flatnonzero(missing < 0)).size:
         counts[:, over] = _poisson(random, rate, n, len(over))
-        missing[over] = n - counts[:, over].sum(axis=0, dtype=np.float64)
+        missing[over] = n - _totals(counts[:, over])
     columns = np.repeat(np.arange(b), missing.astype(np.int64))
     rows = random.integers(0, n, size=len(columns))
     np.add.at(counts.reshape(-1), rows * b + columns, np.float32(1))
     return counts
+
+
+def _totals(counts: Weights) -> Weights:
+    # As a product, four times as fast as a sum down the columns; exact, as long as totals stay below 2**24.
+    return np.asarray(np.ones(len(counts), dtype=np.float32) @ counts)
 
 
 def _poisson(random: np.random.Generator, rate: float, n: int, b: int) -> Weights:

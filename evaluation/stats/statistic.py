@@ -13,11 +13,14 @@ from evaluation.metrics.base import (
     Mean,
     Metric,
     Proportion,
+    Ratio,
     Sample,
     Statistic,
     Sums,
     Weights,
+    count_units,
     divide,
+    groups_of,
 )
 from evaluation.stats.cells import Table, table
 from evaluation.types import FloatArray, IntArray
@@ -29,6 +32,8 @@ def statistic(metric: Metric, sample: Sample) -> Statistic:
     Units are the sample's, or its rows. A metric made of sums or cells needs them by unit only; any other is
     asked with every row's multiplicity, and one without `weighted` with every resample's rows.
     """
+    if isinstance(metric.design, GroupRates) and not metric.design.counted:
+        return _of_ratios(metric.design, sample)
     if isinstance(metric.design, Cells | GroupRates):
         return _of_cells(table(metric, sample), sample)
     sums = _as_sums(metric)
@@ -78,6 +83,36 @@ def _of_cells(cells: Table, sample: Sample) -> Statistic:
     # Entries of one cell and unit add up.
     entries = csr_array((np.ones(sample.n), (cells.codes, units)), shape=(cells.cells, width))
     return lambda weights: cells.value((entries @ np.ascontiguousarray(weights.T)).T)
+
+
+def _of_ratios(design: GroupRates, sample: Sample) -> Statistic:
+    """Every ratio in every group: (b, rates, groups), NaN where a group has nothing below."""
+    from scipy.sparse import csr_array
+
+    groups = len(sample.group_names)
+    ratios = [rate for rate in design.rates(sample) if isinstance(rate, Ratio)]
+    units = np.arange(sample.n) if sample.units is None else sample.units
+    width = int(units.max(initial=-1)) + 1
+    entries = [
+        csr_array((np.asarray(part, dtype=np.float64), (groups_of(sample), units)), shape=(groups, width))
+        for rate in ratios
+        for part in rate.sums(sample)
+    ]
+
+    def by_group(weights: Weights) -> FloatArray:
+        drawn = np.ascontiguousarray(weights.T)
+        sums = np.stack([(part @ drawn).T for part in entries], axis=1)
+        by_rate = sums.reshape(len(weights), len(ratios), 2, groups)
+        return divide(by_rate[:, :, 0], by_rate[:, :, 1])
+
+    return by_group
+
+
+def group_values(metric: Metric, design: GroupRates, sample: Sample) -> FloatArray:
+    """Every rate in every group on all rows, (rates, groups), NaN where a group has no base."""
+    if design.counted:
+        return np.asarray(table(metric, sample).values()[0])
+    return np.asarray(_of_ratios(design, sample)(np.ones((1, count_units(sample)), dtype=np.float32))[0])
 
 
 def _by_rows(metric: Metric, sample: Sample) -> Statistic:

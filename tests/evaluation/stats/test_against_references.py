@@ -1,0 +1,290 @@
+"""Every interval against an implementation that is not ours."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+from sklearn import metrics as sklearn_metrics
+from statsmodels.stats.proportion import proportion_confint
+
+from evaluation.metrics.base import Sample
+from evaluation.metrics.builtin import METRICS
+from evaluation.stats.differing import most
+from evaluation.stats.estimate import Question, Settings, estimate
+from evaluation.stats.tango import score, tango
+
+Limits = tuple[float, float]
+LEVEL = 0.05
+# A 5 % quantile of 4,000 draws against one of 2,000: in standard errors of the value, at most this far apart.
+MONTE_CARLO = 0.25
+
+
+def of_models(n: int = 400, seed: int = 1) -> tuple[Sample, Sample]:
+    """Two models that err on the same rows more often than not, with ties in their scores."""
+    random = np.random.default_rng(seed)
+    target = (random.random(n) < 0.35).astype(np.int64)
+    common = random.normal(size=n) + 1.4 * target
+
+    def model() -> Sample:
+        score = (1 / (1 + np.exp(-(common + 0.5 * random.normal(size=n) - 0.7)))).round(2)
+        return Sample(target, (score > 0.5).astype(np.int64), score)
+
+    return model(), model()
+
+
+def of_numbers(n: int = 400) -> tuple[Sample, Sample]:
+    random = np.random.default_rng(2)
+    target = random.gamma(3.0, 10.0, n) + 5
+    return tuple(Sample(target, target + random.normal(bias, 4.0, n)) for bias in (0.5, 0.0))
+
+
+def of_times(n: int = 900) -> Sample:
+    return Sample.of_latency(np.random.default_rng(3).gamma(3.0, 2.0, n).round(1))
+
+
+def in_units(samples: tuple[Sample, Sample]) -> tuple[Sample, Sample]:
+    """Rows in 150 units of uneven size, coded with gaps."""
+    units = 3 * np.random.default_rng(4).integers(0, 150, samples[0].n)
+    return tuple(replace(sample, units=units) for sample in samples)
+
+
+def wilson(sample: Sample) -> Limits:
+    hits = sample.label[sample.target == 1]
+    return proportion_confint(int(hits.sum()), len(hits), alpha=2 * LEVEL, method="wilson")
+
+
+def tango_by_search(challenger: Sample, champion: Sample) -> Limits:
+    """Differences whose score test, with the nuisance share found by a numerical search, is not rejected."""
+    mine, theirs = (sample.label == sample.target for sample in (challenger, champion))
+    won, lost, n = int((mine & ~theirs).sum()), int((theirs & ~mine).sum()), challenger.n
+    z = stats.norm.isf(LEVEL)
+    low = optimize.brentq(lambda d: constrained_score(won, lost, n, d) - z, -0.5, (won - lost) / n)
+    high = optimize.brentq(lambda d: constrained_score(won, lost, n, d) + z, (won - lost) / n, 0.5)
+    return low, high
+
+
+def constrained_score(won: int, lost: int, n: int, difference: float) -> float:
+    def against(lost_share: float) -> float:
+        won_share = lost_share + difference
+        parts = ((won, won_share), (lost, lost_share), (n - won - lost, 1 - won_share - lost_share))
+        return -sum(count * math.log(max(share, 1e-300)) for count, share in parts if count)
+
+    ends = (max(0.0, -difference), (1 - difference) / 2)
+    share = optimize.minimize_scalar(against, bounds=ends, method="bounded", options={"xatol": 1e-13}).x
+    return (won - lost - n * difference) / math.sqrt(n * (2 * share + difference - difference**2))
+
+
+def delong_by_pairs(challenger: Sample, champion: Sample | None = None) -> Limits:
+    """Structural components from all pairs, as in the paper, with Satterthwaite's t of SciPy."""
+
+    def components(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        found, missed = sample.score[sample.target == 1], sample.score[sample.target == 0]
+        wins = (found[:, None] > missed) + 0.5 * (found[:, None] == missed)
+        return wins.mean(axis=1), wins.mean(axis=0)
+
+    rows, columns = components(challenger)
+    if champion is not None:
+        theirs = components(champion)
+        rows, columns = rows - theirs[0], columns - theirs[1]
+    a, b = rows.var(ddof=1) / len(rows), columns.var(ddof=1) / len(columns)
+    freedom = (a + b) ** 2 / (a**2 / (len(rows) - 1) + b**2 / (len(columns) - 1))
+    half = stats.t.isf(LEVEL, freedom) * math.sqrt(a + b)
+    return rows.mean() - half, rows.mean() + half
+
+
+def squared(sample: Sample) -> np.ndarray:
+    return (sample.score - sample.target) ** 2
+
+
+def off(sample: Sample) -> np.ndarray:
+    return np.abs(sample.label - sample.target)
+
+
+def t_interval(values: np.ndarray) -> Limits:
+    return tuple(stats.ttest_1samp(values, 0.0).confidence_interval(1 - 2 * LEVEL))
+
+
+def paired_t(mine: np.ndarray, theirs: np.ndarray) -> Limits:
+    return tuple(stats.ttest_rel(mine, theirs).confidence_interval(1 - 2 * LEVEL))
+
+
+def quantile(sample: Sample) -> Limits:
+    def limit(alternative: str, end: str) -> float:
+        test = stats.quantile_test(sample.latency_ms, p=0.95, alternative=alternative)
+        return getattr(test.confidence_interval(1 - LEVEL), end)
+
+    return limit("greater", "low"), limit("less", "high")
+
+
+def bootstrap(name: str, *columns: np.ndarray) -> Limits:
+    """SciPy's percentiles of scikit-learn's value, of one model's answers or of the difference of two."""
+    value = {
+        "f1": sklearn_metrics.f1_score,
+        "precision": sklearn_metrics.precision_score,
+        "balanced_accuracy": sklearn_metrics.balanced_accuracy_score,
+        "average_precision": sklearn_metrics.average_precision_score,
+        "rmse": sklearn_metrics.root_mean_squared_error,
+        "r2": sklearn_metrics.r2_score,
+    }[name]
+
+    def statistic(target: np.ndarray, *answers: np.ndarray) -> float:
+        found = [value(target, answer) for answer in answers]
+        return found[0] if len(found) == 1 else found[0] - found[1]
+
+    found = stats.bootstrap(
+        columns,
+        statistic,
+        paired=True,
+        vectorized=False,
+        n_resamples=600,
+        method="percentile",
+        confidence_level=1 - 2 * LEVEL,
+        rng=np.random.default_rng(1),
+    )
+    return tuple(found.confidence_interval)
+
+
+def ratio_by_units(hits: np.ndarray, base: np.ndarray, units: np.ndarray) -> Limits:
+    """A loop over the units: the residuals of the ratio, and Student's t with one degree less."""
+    names = np.unique(units)
+    ratio = hits.sum() / base.sum()
+    residuals = np.array([(hits - ratio * base)[units == name].sum() for name in names])
+    variance = len(names) / (len(names) - 1) * (residuals**2).sum() / base.sum() ** 2
+    half = stats.t.isf(LEVEL, len(names) - 1) * math.sqrt(variance)
+    return ratio - half, ratio + half
+
+
+def jackknifed_area(sample: Sample) -> Limits:
+    """The area's spread over units by leaving each out."""
+    names = np.unique(sample.units)
+    areas = []
+    for name in names:
+        kept = sample.units != name
+        areas.append(sklearn_metrics.roc_auc_score(sample.target[kept], sample.score[kept]))
+    spread = math.sqrt((len(names) - 1) * np.var(areas))
+    area = sklearn_metrics.roc_auc_score(sample.target, sample.score)
+    half = stats.t.isf(LEVEL, len(names) - 1) * spread
+    return area - half, area + half
+
+
+@dataclass(frozen=True)
+class Case:
+    """A question, its reference, and how far apart they may be in standard errors of the value."""
+
+    metric: str
+    samples: Callable[[], tuple[Sample, ...]]
+    expected: Callable[..., Limits]
+    method: str
+    apart: float = 1e-6
+
+
+def one(make: Callable[[], tuple[Sample, ...]]) -> Callable[[], tuple[Sample, ...]]:
+    return lambda: make()[:1]
+
+
+def same(make: Callable[[], tuple[Sample, ...]]) -> Callable[[], tuple[Sample, ...]]:
+    return lambda: (make()[0], make()[0])
+
+
+def labels(name: str) -> Callable[..., Limits]:
+    return lambda *samples: bootstrap(name, samples[0].target, *(sample.label for sample in samples))
+
+
+def scores(name: str) -> Callable[..., Limits]:
+    return lambda *samples: bootstrap(name, samples[0].target, *(sample.score for sample in samples))
+
+
+def won_in_units(one: Sample, two: Sample) -> Limits:
+    difference = (one.label == one.target) * 1.0 - (two.label == two.target)
+    return ratio_by_units(difference, np.ones(one.n), one.units)
+
+
+def precise_in_units(sample: Sample) -> Limits:
+    return ratio_by_units((sample.label * sample.target) * 1.0, sample.label * 1.0, sample.units)
+
+
+CASES = [
+    Case("recall", one(of_models), wilson, "Wilson score"),
+    Case("latency_p95_ms", lambda: (of_times(),), quantile, "order statistics"),
+    Case("roc_auc", one(of_models), delong_by_pairs, "DeLong"),
+    Case("roc_auc", of_models, delong_by_pairs, "paired DeLong"),
+    Case("brier", one(of_models), lambda a: t_interval(squared(a)), "Student t"),
+    Case("brier", of_models, lambda a, b: paired_t(squared(a), squared(b)), "paired Student t"),
+    Case("mae", one(of_numbers), lambda a: t_interval(off(a)), "Student t"),
+    Case("mae", of_numbers, lambda a, b: paired_t(off(a), off(b)), "paired Student t"),
+    Case("accuracy", of_models, tango_by_search, "Tango score", 1e-4),
+    Case("precision", of_models, labels("precision"), "percentile bootstrap", MONTE_CARLO),
+    Case("f1", one(of_models), labels("f1"), "percentile bootstrap", MONTE_CARLO),
+    Case("f1", of_models, labels("f1"), "percentile bootstrap", MONTE_CARLO),
+    Case("balanced_accuracy", of_models, labels("balanced_accuracy"), "percentile bootstrap", MONTE_CARLO),
+    Case("average_precision", of_models, scores("average_precision"), "percentile bootstrap", MONTE_CARLO),
+    Case("rmse", of_numbers, labels("rmse"), "percentile bootstrap", MONTE_CARLO),
+    Case("r2", one(of_numbers), labels("r2"), "percentile bootstrap", MONTE_CARLO),
+    Case("accuracy", lambda: in_units(of_models()), won_in_units, "paired Student t over units"),
+    Case("precision", one(lambda: in_units(of_models())), precise_in_units, "Student t over units"),
+    Case("roc_auc", one(lambda: in_units(of_models())), jackknifed_area, "Student t over units", 0.1),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.metric} {case.method}")
+def test_limits_are_the_references(case: Case) -> None:
+    samples = case.samples()
+    question = Question(METRICS[case.metric], *samples)
+    found = estimate([question], Settings(confidence=1 - LEVEL, resamples=4000))[0].estimate
+    assert (found.method, found.problem) == (case.method, None)
+    low, high = case.expected(*samples)
+    error = (high - low) / (2 * stats.norm.isf(LEVEL))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=case.apart * error)
+
+
+@pytest.mark.parametrize(
+    ("won", "lost", "n"), [(0, 0, 80), (0, 5, 60), (7, 0, 90), (3, 9, 500), (30, 30, 60)]
+)
+@pytest.mark.parametrize("difference", [-0.3, -0.02, 0.01, 0.2])
+def test_tangos_score_is_that_of_a_search(won: int, lost: int, n: int, difference: float) -> None:
+    assert score(won, lost, n, difference) == pytest.approx(
+        constrained_score(won, lost, n, difference), rel=1e-4, abs=1e-4
+    )
+
+
+@pytest.mark.parametrize("n", [10, 100, 5000])
+def test_models_that_never_differ_have_wilsons_limits_of_no_hit(n: int) -> None:
+    high = proportion_confint(0, n, alpha=0.1, method="wilson")[1]
+    assert tango(0, 0, n).limits(0.05) == pytest.approx((-high, high))
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 5), (0, 5000), (3, 40), (40, 40), (17, 900)])
+@pytest.mark.parametrize("level", [0.05, 0.001, 1e-9])
+def test_the_upper_limit_of_a_share_is_clopper_and_pearsons(hits: int, n: int, level: float) -> None:
+    expected = stats.binomtest(hits, n, alternative="less").proportion_ci(1 - level, method="exact").high
+    assert most(hits, n, level) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["brier", "roc_auc"])
+def test_models_that_differ_on_few_rows_are_bounded_by_how_many(name: str) -> None:
+    """Three scores moved the right way, two of them on positive rows, and one the wrong way."""
+    champion = of_models(4000)[0]
+    positive, negative = np.flatnonzero(champion.target == 1), np.flatnonzero(champion.target == 0)
+    moved = champion.score.copy()
+    moved[positive[:2]] = 1.0
+    moved[negative[0]] = 0.0
+    moved[negative[1]] = 1.0
+    [answer] = estimate([Question(METRICS[name], replace(champion, score=moved), champion)], Settings())
+    found = answer.estimate
+
+    def share(hits: int, n: int, level: float) -> float:
+        return stats.binomtest(hits, n, alternative="less").proportion_ci(1 - level, method="exact").high
+
+    if name == "brier":
+        expected = (-share(3, 4000, LEVEL), share(1, 4000, LEVEL))
+    else:
+        half = LEVEL / 2
+        expected = (
+            -share(0, len(positive), half) - share(1, len(negative), half),
+            share(2, len(positive), half) + share(1, len(negative), half),
+        )
+    assert found.method == "bound on differing rows"
+    assert (found.low, found.high) == pytest.approx(expected)

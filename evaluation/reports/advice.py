@@ -37,8 +37,8 @@ def _mitigation(found: Mapping[str, Any]) -> Item:
 
 
 def _proxies(found: Sequence[Mapping[str, Any]]) -> Table:
-    rows = tuple((item["feature"], item["group"], number(item["strength"])) for item in found)
-    return Table(("Feature", "tells", "Cramér's V"), rows, numbers=frozenset({2}))
+    rows = tuple((item["feature"], item["group"], number(item["strength"]), item["note"]) for item in found)
+    return Table(("Feature", "tells", "Cramér's V", ""), rows, numbers=frozenset({2}))
 
 
 def _weakest(found: Sequence[Mapping[str, Any]]) -> Table:

@@ -61,7 +61,9 @@ def _show(found: "Replay") -> None:
         return
     screen.print(f"✗ release {record.release_id}: {len(found.differences)} values differ")
     for item in found.differences[:_SHOWN]:
-        screen.print(f"  {item.place}: recorded {item.recorded}, found {item.found}", soft_wrap=True)
+        screen.print(
+            f"  {item.place}: recorded {item.recorded}, found {item.found}", soft_wrap=True, markup=False
+        )
     if (more := len(found.differences) - _SHOWN) > 0:
         screen.print(f"  and {more} more: --json lists them")
 
@@ -141,6 +143,6 @@ def _table(found: "list[Verdicts]") -> "Table":
             (release["commit"] or "")[:8],
             item.record.verdict.value,
             Text(decided, style="bold" if item.flipped else ""),
-            item.problem or "\n".join(moved[:_SHOWN]) or "nothing",
+            Text(item.problem or "\n".join(moved[:_SHOWN]) or "nothing"),
         )
     return table

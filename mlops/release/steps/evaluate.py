@@ -1,12 +1,13 @@
 """Step 3: what the challenger, and the champion if there is one, say about the holdout."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from evaluation.advice.collect import weaknesses
 from evaluation.config import GateConfig
 from evaluation.errors import UserError, WeighbridgeError
 from evaluation.json_codec import measurements_to_json
@@ -82,8 +83,17 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         champion_latency_ms=answers.champion_latency_ms,
         gate=policy.gate,
         allowance=allowance,
-        progress=lambda share: advance(0.4 + 0.6 * share),
+        progress=lambda share: advance(0.4 + 0.5 * share),
     )
+    advice = weaknesses(
+        task=policy.task,
+        frame=dataset.evaluate,
+        target=policy.data.target,
+        features=dataset.features,
+        outputs=outputs,
+        gate=policy.gate,
+    )
+    found = replace(found, advice=advice)
     content = {"champion": champion.to_json() if champion else None, **measurements_to_json(found)}
     _keep_reference(release, model, outputs)
     write_whole(release.folder / "evaluation.json", json.dumps(content, indent=1, allow_nan=False).encode())

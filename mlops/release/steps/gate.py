@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from evaluation.advice.collect import remedies
 from evaluation.gate.decide import decide
 from evaluation.json_codec import measurements_from_json, outcome_to_json
 from evaluation.types import Consequence, GateOutcome, Verdict
@@ -15,7 +16,7 @@ from mlops.decision.keys import make_own_key
 from mlops.decision.record import DecisionRecord, write_whole
 from mlops.decision.schema import SCHEMA_VERSION
 from mlops.decision.signed import FILE_NAMES, SignedRecord
-from mlops.release.evidence import EVIDENCE
+from mlops.release.evidence import EVIDENCE, Answers
 from mlops.release.journal import Step
 from mlops.release.run import Fraction, Release, StepDone
 
@@ -31,7 +32,8 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     else:
         outcome = decide(measurements_from_json(evaluation), release.project.policy.gate, today=now.date())
     advance(0.5)
-    record = DecisionRecord.of(compose(release, outcome, validation, evaluation, now))
+    advice = {} if evaluation is None else {**evaluation["advice"], "mitigation": _remedies(release, outcome)}
+    record = DecisionRecord.of(compose(release, outcome, validation, evaluation, now) | {"advice": advice})
     project = release.project
     signed = SignedRecord.sign(record, make_own_key(outside=(project.folder, project.home)))
     signed.write(release.folder)
@@ -92,10 +94,21 @@ def compose(
         "evidence": {
             name: digest_file(release.folder / name) for name in EVIDENCE if (release.folder / name).exists()
         },
-        "advice": (evaluation or {}).get("advice", {}),
         **outcome_to_json(outcome),
         "software": {"weighbridge": version("weighbridge")},
     }
+
+
+def _remedies(release: Release, outcome: GateOutcome) -> list[dict[str, Any]]:
+    answers, policy = Answers.read(release.folder), release.project.policy
+    return remedies(
+        outcome,
+        task=policy.task,
+        frame=answers.frame,
+        target=answers.target,
+        outputs=answers.challenger,
+        gate=policy.gate,
+    )
 
 
 def _read_evaluation(release: Release) -> dict[str, Any]:

@@ -101,7 +101,7 @@ ADVICE = {
             }
         ],
     },
-    "proxies": [{"feature": "marriage", "group": "age_band", "strength": 0.53}],
+    "proxies": [{"feature": "marriage", "group": "age_band", "strength": 0.53, "note": ""}],
     "mitigation": [
         {
             "check": "equalized_odds_difference(age_band)",
@@ -135,7 +135,7 @@ def test_advice_is_told(make_decision: MakeDecision) -> None:
         in mended[0].text
     )
     assert mended[1].text == "The task is regression."
-    assert after("Proxies of sensitive columns", blocks).rows == (("marriage", "age_band", "0.5300"),)
+    assert after("Proxies of sensitive columns", blocks).rows == (("marriage", "age_band", "0.5300", ""),)
     weakest = after("Weakest slices", blocks)
     assert weakest.rows == (("age=below 30, sex=f", "812", "0.6100", "0.4200", "+0.1900", "5.7e-05"),)
     assert "The worst of 57 slices that were searched, by log loss." in blocks[blocks.index(weakest) + 1].text

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from mlops.project import Project
-from mlops.registry.client import Alias
-from mlops.registry.promote import fetch_bundle, swap_back
+from mlops.registry.promote import fetch_bundle, promote, swap_back
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,7 @@ def roll_back(project: Project) -> RolledBack:
     serving = rollout.status()
     if serving is not None:
         rollout.rollback(bundle.version)
-    registry.set_alias(Alias.CHAMPION, previous.version)
-    registry.set_alias(Alias.PREVIOUS, champion.version)
+    promote(registry, bundle, back=True)
     where = f"at {serving.url}" if serving else "in the registry; nothing is served from this machine"
     return RolledBack(
         previous.version, champion.version, f"version {previous.version} is champion again {where}"

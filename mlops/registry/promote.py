@@ -7,6 +7,7 @@ from evaluation.errors import UserError
 from mlops.decision.signed import FILE_NAMES, SignedRecord
 from mlops.packaging.bundle import Bundle, model_digest
 from mlops.registry.client import Alias, ModelVersion, Registry
+from mlops.registry.moves import Clock, move_champion, settle, utc_now
 
 
 def fetch_bundle(registry: Registry, version: ModelVersion, bundles: Path) -> Bundle:
@@ -50,18 +51,15 @@ def require_recorded(version: ModelVersion) -> str:
     return version.decision_digest
 
 
-def promote(registry: Registry, bundle: Bundle) -> None:
+def promote(registry: Registry, bundle: Bundle, *, back: bool = False, clock: Clock = utc_now) -> None:
     """Make a verified version champion; who was champion becomes previous. Doing it twice changes nothing.
 
+    back: this is a rollback.
     Raises UserError when the bundle does not hold, or is about another decision than the version in the registry.
     """
     digest = require_recorded(registry.by_version(bundle.version))
     SignedRecord.read(Bundle.open(bundle.path).path).require_authentic(digest)
-    champion = registry.by_alias(Alias.CHAMPION)
-    if champion is None or champion.version != bundle.version:
-        if champion is not None:
-            registry.set_alias(Alias.PREVIOUS, champion.version)
-        registry.set_alias(Alias.CHAMPION, bundle.version)
+    move_champion(registry, bundle.version, back=back, clock=clock)
     challenger = registry.by_alias(Alias.CHALLENGER)
     if challenger is not None and challenger.version == bundle.version:
         registry.set_alias(Alias.CHALLENGER, None)
@@ -70,10 +68,14 @@ def promote(registry: Registry, bundle: Bundle) -> None:
 def swap_back(registry: Registry) -> tuple[ModelVersion, ModelVersion]:
     """Name who would be champion and who would be previous after a rollback: (previous, champion).
 
+    A rollback that was interrupted is finished, and its two are named; it is not taken back by doing it again.
     Raises UserError when there is no champion or no previous version to go back to.
     """
+    finished = settle(registry)
     champion = registry.by_alias(Alias.CHAMPION)
     previous = registry.by_alias(Alias.PREVIOUS)
+    if finished is not None and finished.back and champion is not None and previous is not None:
+        return champion, previous
     if champion is None or previous is None or champion.version == previous.version:
         raise UserError(
             f"model '{registry.model}' has no previous champion",

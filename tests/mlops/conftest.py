@@ -39,6 +39,7 @@ class Store:
         *,
         verdict: str = "pass",
         consequence: str | None = None,
+        waiver: dict[str, str] | None = None,
         tags: dict[str, str] | None = None,
     ) -> ModelVersion:
         """Train, weigh (here: the verdict is given) and register."""
@@ -47,6 +48,7 @@ class Store:
         model_dir = Path(self.mlflow.artifacts.download_artifacts(logged.uri, dst_path=str(folder / "model")))
         pl.DataFrame({"input.a": [0.1], "prediction": [1]}).write_parquet(folder / "reference.parquet")
         content = record_content(release_id, verdict, model_dir, folder / "reference.parquet", consequence)
+        content["checks"] = [check | {"waiver": waiver} for check in content["checks"]]
         signed = SignedRecord.sign(DecisionRecord.of(content), make_own_key())
         signed.write(folder)
         kept = ("decision.json", "decision.sig.json", "reference.parquet")

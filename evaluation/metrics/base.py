@@ -26,6 +26,7 @@ class Sample:
     latency_ms: (n,) milliseconds a request; target and label are then empty.
     units: (n,) codes 0..k-1 of what was sampled independently, such as patients with several rows each;
     None where every row is its own.
+    class_names: what the class codes stand for; empty where there are no classes.
     """
 
     target: NDArray[Any]
@@ -35,6 +36,7 @@ class Sample:
     group_names: tuple[str, ...] = ()
     latency_ms: FloatArray | None = None
     units: IntArray | None = None
+    class_names: tuple[str, ...] = ()
 
     @classmethod
     def of_latency(cls, latency_ms: FloatArray) -> "Sample":
@@ -85,6 +87,7 @@ class Across(StrEnum):
     DIFFERENCE = "largest difference"
     RATIO = "least ratio"
     WORST = "least rate"
+    LARGEST = "largest size"
 
 
 @dataclass(frozen=True)
@@ -132,11 +135,40 @@ class Sums:
 
 
 @dataclass(frozen=True)
-class GroupRates:
-    """Proportions taken in every group, and one number across the groups."""
+class Ratio:
+    """A sum over a sum: `sums` gives what every row adds above and below, (n,) each, below never negative.
 
-    rates: tuple[Proportion, ...]
+    A mean of some rows' values has those values above and a mask of the rows below.
+    """
+
+    name: str
+    sums: Callable[[Sample], tuple[FloatArray, FloatArray]]
+
+    def counts(self, sample: Sample) -> tuple[FloatArray, Mask]:
+        """What every row adds above, and which rows count."""
+        above, below = self.sums(sample)
+        return above, below > 0
+
+
+Rate = Proportion | Ratio
+
+
+@dataclass(frozen=True)
+class GroupRates:
+    """Rates taken in every group, and one number across the groups.
+
+    rates: those of a sample, as many for either of two models that are compared; all are proportions, or all
+    are ratios if `counted` is false.
+    """
+
+    rates: Callable[[Sample], tuple[Rate, ...]]
     across: Across
+    counted: bool = True
+
+    @classmethod
+    def of(cls, across: Across, *rates: Rate) -> "GroupRates":
+        """The same rates for every sample."""
+        return cls(lambda _: rates, across, all(isinstance(rate, Proportion) for rate in rates))
 
 
 @dataclass(frozen=True)
@@ -225,6 +257,8 @@ def across_groups(across: Across, rates: FloatArray) -> FloatArray:
     least, most = rates.min(axis=-1), rates.max(axis=-1)
     if across is Across.DIFFERENCE:
         worst = (most - least).max(axis=-1)
+    elif across is Across.LARGEST:
+        worst = np.maximum(most, -least).max(axis=-1)
     elif across is Across.RATIO:
         worst = divide(least, most).min(axis=-1)
     else:

@@ -131,7 +131,7 @@ def _metric(point: Point, across: Across, *rates: Proportion, tasks: frozenset[T
         range=(0.0, 1.0),
         tasks=tasks,
         point=point,
-        design=GroupRates(rates, across),
+        design=GroupRates.of(across, *rates),
         needs=frozenset({Need.GROUPS}),
     )
 

@@ -77,7 +77,10 @@ def _with_made_up_rows(draws: FloatArray, base: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class _Comparisons:
-    """All comparisons whose largest is, but for the sign, the value across groups."""
+    """All comparisons whose largest is, but for the sign, the value across groups.
+
+    (comparisons,) each: which rate, which group, and which other group or, for the largest size, which sign.
+    """
 
     across: Across
     rate: IntArray
@@ -86,10 +89,10 @@ class _Comparisons:
 
     @classmethod
     def of(cls, across: Across, rates: int, groups: int) -> "_Comparisons":
-        """For every rate each group, where the largest size is asked for in both signs, or each ordered pair."""
-        others = {Across.WORST: 1, Across.LARGEST: 2}.get(across, groups)
-        rate, first, second = (axis.ravel() for axis in np.indices((rates, groups, others)))
-        wanted = first != second if others == groups else ...
+        """For every rate each group, for the largest size with either sign, else each ordered pair of groups."""
+        others = {Across.WORST: 1, Across.LARGEST: 2}.get(across)
+        rate, first, second = (axis.ravel() for axis in np.indices((rates, groups, others or groups)))
+        wanted = np.full(len(rate), fill_value=True) if others else first != second
         return cls(across, rate[wanted], first[wanted], second[wanted])
 
     def __len__(self) -> int:
@@ -102,11 +105,14 @@ class _Comparisons:
 
     def values(self, rates: FloatArray) -> FloatArray:
         """Rates (..., rates, groups) to comparisons (..., comparisons)."""
-        first, second = rates[..., self.rate, self.first], rates[..., self.rate, self.second]
-        if self.across is Across.DIFFERENCE:
-            return first - second
+        first = rates[..., self.rate, self.first]
         if self.across is Across.WORST:
             return -first
+        if self.across is Across.LARGEST:
+            return np.where(self.second == 0, first, -first)
+        second = rates[..., self.rate, self.second]
+        if self.across is Across.DIFFERENCE:
+            return first - second
         return -np.minimum(np.divide(first, second, out=np.ones_like(first), where=second > first), 1.0)
 
 

@@ -101,7 +101,7 @@ def differing_rows(metric: Metric, challenger: Sample, champion: Sample) -> Mask
         return _differ(metric.design, metric.design, challenger, champion)
     if isinstance(metric.design, GroupRates):
         rates = zip(metric.design.rates(challenger), metric.design.rates(champion), strict=True)
-        return np.logical_or.reduce([_differ(*pair, challenger, champion) for pair in rates])
+        return np.any([_differ(*pair, challenger, champion) for pair in rates], axis=0)
     differs = np.not_equal(challenger.label, champion.label)
     if Need.SCORES in metric.needs and challenger.score is not None and champion.score is not None:
         differs = np.not_equal(challenger.score, champion.score)
@@ -110,7 +110,7 @@ def differing_rows(metric: Metric, challenger: Sample, champion: Sample) -> Mask
 
 def _differ(mine: Rate, theirs: Rate, challenger: Sample, champion: Sample) -> Mask:
     (hits, base), (their_hits, their_base) = mine.counts(challenger), theirs.counts(champion)
-    return np.not_equal(hits, their_hits) | np.not_equal(base, their_base)
+    return np.asarray((hits != their_hits) | (base != their_base), dtype=np.bool_)
 
 
 def _identical(challenger: Sample, champion: Sample) -> bool:

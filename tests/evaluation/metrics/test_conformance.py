@@ -23,7 +23,7 @@ from evaluation.metrics.base import (
     across_groups,
 )
 from evaluation.stats.point import point
-from evaluation.stats.statistic import statistic
+from evaluation.stats.statistic import group_values, statistic
 from evaluation.types import Task
 
 METRICS = builtin.all_metrics()
@@ -145,8 +145,9 @@ def test_the_design_agrees_with_the_value(metric: Metric, make_sample: MakeSampl
         case Quantile(q=q):
             assert np.mean(sample.latency_ms <= value) >= q
             assert np.mean(sample.latency_ms < value) <= q
-        case GroupRates(rates=rates):
-            assert rates
+        case GroupRates(across=across) as design:
+            assert across_groups(across, group_values(metric, design, sample)) == pytest.approx(value)
+            assert design.counted == all(isinstance(rate, Proportion) for rate in design.rates(sample))
 
 
 def test_names_are_unique_and_found() -> None:

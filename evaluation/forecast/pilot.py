@@ -1,0 +1,125 @@
+"""Answers that tell how the next release may come out, and releases of an equally good model made of them."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from evaluation.columns import unit_codes
+from evaluation.types import FloatArray, IntArray, Outputs
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What one or two models said about n rows; `name` says which models and rows these are.
+
+    frame: (n, columns of slices, groups and units); latencies in milliseconds, None where they were not measured.
+    """
+
+    name: str
+    target: NDArray[Any]
+    frame: pl.DataFrame
+    challenger: Outputs
+    champion: Outputs | None = None
+    latency_ms: FloatArray | None = None
+    champion_latency_ms: FloatArray | None = None
+
+    @property
+    def tells_difference(self) -> bool:
+        """Whether it shows how much two models differ: two that answer alike, or in another form, do not."""
+        return self.champion is not None and _comparable(self.challenger, self.champion)
+
+
+def identical_release(pilot: Pilot, units: int, unit: str | None, random: np.random.Generator) -> Pilot:
+    """Answers of an equally good model, and of the champion, on `units` fresh rows (or units of the column `unit`).
+
+    Rows are drawn with replacement, and in each the two models change places with probability 1/2: the true
+    difference is 0, and they differ in as many rows as the pilot's do. With one model, its answers are kept.
+    """
+    if unit is None:
+        rows = random.integers(0, len(pilot.target), units)
+        drawn, frame = np.arange(units), pilot.frame[rows]
+    else:
+        rows, drawn = _by_unit(unit_codes(pilot.frame, unit), units, random)
+        # A unit that was drawn twice is two units.
+        frame = pilot.frame[rows].with_columns(pl.Series(unit, drawn))
+    challenger, champion = _take(pilot.challenger, rows), None
+    if pilot.champion is not None:
+        changed = random.integers(0, 2, units).astype(np.bool_)[drawn]
+        champion = _take(pilot.champion, rows)
+        challenger, champion = _either(changed, champion, challenger), _either(changed, challenger, champion)
+    mine, theirs = _requests(pilot, random)
+    return replace(
+        pilot,
+        target=pilot.target[rows],
+        frame=frame,
+        challenger=challenger,
+        champion=champion,
+        latency_ms=mine,
+        champion_latency_ms=theirs,
+    )
+
+
+def both_ways(pilot: Pilot) -> Pilot:
+    """Every row twice, once with the models' places changed: what identical releases are samples of."""
+    if pilot.champion is None:
+        return pilot
+    return replace(
+        pilot,
+        target=np.concatenate([pilot.target, pilot.target]),
+        frame=pl.concat([pilot.frame, pilot.frame]),
+        challenger=_joined(pilot.challenger, pilot.champion),
+        champion=_joined(pilot.champion, pilot.challenger),
+    )
+
+
+def _comparable(one: Outputs, other: Outputs) -> bool:
+    if (one.scores is None) is not (other.scores is None):
+        return False
+    if one.scores is None or other.scores is None:
+        return not np.array_equal(one.labels, other.labels)
+    same_form = one.scores.shape == other.scores.shape
+    return same_form and not (
+        np.array_equal(one.labels, other.labels) and np.array_equal(one.scores, other.scores)
+    )
+
+
+def _by_unit(codes: IntArray, units: int, random: np.random.Generator) -> tuple[IntArray, IntArray]:
+    """Rows of drawn units, and the number of the draw that each row belongs to."""
+    sizes = np.bincount(codes)
+    order, starts = np.argsort(codes, kind="stable"), np.cumsum(sizes) - sizes
+    found = random.integers(0, len(sizes), units)
+    drawn = np.repeat(np.arange(units), sizes[found])
+    within = np.arange(len(drawn)) - np.repeat(np.cumsum(sizes[found]) - sizes[found], sizes[found])
+    return order[starts[found][drawn] + within], drawn
+
+
+def _take(outputs: Outputs, rows: IntArray) -> Outputs:
+    return Outputs(outputs.labels[rows], None if outputs.scores is None else outputs.scores[rows])
+
+
+def _either(mask: NDArray[np.bool_], one: Outputs, other: Outputs) -> Outputs:
+    """One model's answers where the mask holds, the other's elsewhere."""
+    labels = np.where(mask, one.labels, other.labels)
+    if one.scores is None or other.scores is None:
+        return Outputs(labels)
+    wide = mask if one.scores.ndim == 1 else mask[:, None]
+    return Outputs(labels, np.where(wide, one.scores, other.scores))
+
+
+def _joined(one: Outputs, other: Outputs) -> Outputs:
+    scores = (
+        None if one.scores is None or other.scores is None else np.concatenate([one.scores, other.scores])
+    )
+    return Outputs(np.concatenate([one.labels, other.labels]), scores)
+
+
+def _requests(pilot: Pilot, random: np.random.Generator) -> tuple[FloatArray | None, FloatArray | None]:
+    """Timed requests drawn anew; two models that are equally fast share theirs."""
+    mine, theirs = pilot.latency_ms, pilot.champion_latency_ms
+    if mine is None or theirs is None:
+        return None if mine is None else random.choice(mine, len(mine)), None
+    both = np.concatenate([mine, theirs])
+    return random.choice(both, len(mine)), random.choice(both, len(theirs))

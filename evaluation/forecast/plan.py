@@ -1,0 +1,226 @@
+"""Before a run: what every check of a policy can decide on a holdout, and how likely an equally good model passes."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from evaluation.columns import unit_codes
+from evaluation.config import GateConfig
+from evaluation.forecast.assumed import assumed
+from evaluation.forecast.pilot import Pilot
+from evaluation.forecast.policy import answerable, with_edges
+from evaluation.forecast.simulate import Judge, Seen, Simulation, simulate
+from evaluation.metrics.base import Distance, GroupRates, Metric, Need
+from evaluation.metrics.builtin import METRICS
+from evaluation.plan import Line, expand, latency_requests
+from evaluation.samples import models
+from evaluation.stats.power import OUT_OF_REACH, chance_to_pass, needed_units, resolvable
+from evaluation.types import Allowance, CheckKind, IntArray, Outputs, Task, Tier
+
+POWER = 0.8
+# More rows than this are not drawn: every one more only helps, and it takes long enough.
+MOST_UNITS = 100_000
+_WORK = 4_000_000
+_LEAST_RUNS = 40
+_Z_POWER = NormalDist().inv_cdf(POWER)
+
+
+class Basis(StrEnum):
+    """Where a check's spread was taken from."""
+
+    PAIR = "pair"
+    SINGLE = "single"
+    ASSUMED = "assumed"
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckForecast:
+    """What one check can decide.
+
+    n: units at hand. value: what is taken for the truth: 0 against the champion, else the pilot's; None unknown.
+    needed: units for 80 % power; resolvable: the least distance between truth and bound that the units at hand decide
+    with 80 %; chance: that an equally good model passes. Each None where it can't be told; `note` says why.
+    """
+
+    id: str
+    tier: Tier
+    kind: CheckKind
+    comparison: str
+    bound: float
+    n: int
+    unit: str
+    basis: Basis
+    value: float | None = None
+    needed: int | None = None
+    resolvable: float | None = None
+    chance: float | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class GateForecast:
+    """All checks, and the chance that an equally good model passes the gate as a whole.
+
+    chance: from `runs` simulated releases, with `error`, its standard error; units: at hand. None without a
+    pilot. What the pilot could not answer is left out of it, and named in `notes`.
+    """
+
+    checks: tuple[CheckForecast, ...]
+    allowance: Allowance
+    pilot: str | None
+    chance: float | None = None
+    error: float | None = None
+    runs: int = 0
+    units: int = 0
+    unit: str = "row"
+    notes: tuple[str, ...] = ()
+
+
+def forecast(  # noqa: PLR0913 - keyword-only, one for each thing that a forecast is about
+    *,
+    task: Task,
+    gate: GateConfig,
+    frame: pl.DataFrame,
+    target: NDArray[Any],
+    pilot: Pilot | None,
+    allowance: Allowance,
+    runs: int = 200,
+    metrics: Mapping[str, Metric] = METRICS,
+    progress: Callable[[float], None] | None = None,
+) -> GateForecast:
+    """Say for every check what it can decide, on the holdout at hand, at the level that an allowance leaves.
+
+    frame, target: the holdout, n rows. An equally good model is one whose true values are the pilot's, and whose true
+    difference to the champion is 0; its answers differ from the champion's as the pilot's two models' do.
+
+    Raises UserError as `evaluation.plan.expand` does.
+    """
+    gate = with_edges(gate, frame)
+    lines = expand(gate, task=task, frame=frame, metrics=metrics)
+    codes = unit_codes(frame, gate.unit) if gate.unit else np.arange(frame.height)
+    units = len(np.unique(codes))
+    judge = Judge(task, gate, replace(allowance, problem=None), metrics)
+    seen: Simulation | None = None
+    notes: list[str] = []
+    if pilot is not None:
+        judge, notes = answerable(judge, pilot)
+    if pilot is not None and judge.gate.checks:
+        drawn = min(units, MOST_UNITS)
+        if drawn < units:
+            notes.append(f"Simulated on {drawn:,} of {units:,} units: the chances are at least these.")
+        runs = min(runs, max(_LEAST_RUNS, _WORK // drawn))
+        seen = simulate(pilot, judge, units=drawn, runs=runs, progress=progress)
+    classes = models(task, target, [Outputs(target)])[0].sample.target
+    checks = tuple(_check(line, _Holdout(codes, classes, gate), seen, pilot, allowance) for line in lines)
+    chance = None if seen is None else seen.passed
+    if allowance.problem is not None:
+        notes, chance = [f"No release can pass now: {allowance.problem}.", *notes], 0.0
+    return GateForecast(
+        checks=checks,
+        allowance=allowance,
+        pilot=None if pilot is None else pilot.name,
+        chance=chance,
+        error=None if seen is None else _error(seen),
+        runs=0 if seen is None else seen.runs,
+        units=units,
+        unit=gate.unit or "row",
+        notes=tuple(notes),
+    )
+
+
+def _error(seen: Simulation) -> float:
+    """Standard error of the share that passed; one run of either kind is added, so that none or all is not certain."""
+    share = (seen.passed * seen.runs + 1) / (seen.runs + 2)
+    return math.sqrt(share * (1 - share) / (seen.runs + 2))
+
+
+@dataclass(frozen=True)
+class _Holdout:
+    """The rows at hand: the unit and the class of each."""
+
+    units: IntArray
+    classes: IntArray
+    gate: GateConfig
+
+    def count(self, line: Line) -> int:
+        if Need.LATENCY in line.metric.needs:
+            return latency_requests(self.gate)
+        return len(self.units) if line.part is None else len(np.unique(self.units[line.part.mask]))
+
+    def classes_of(self, line: Line) -> IntArray:
+        return self.classes if line.part is None else self.classes[line.part.mask]
+
+
+def _check(
+    line: Line, holdout: _Holdout, seen: Simulation | None, pilot: Pilot | None, allowance: Allowance
+) -> CheckForecast:
+    timed = Need.LATENCY in line.metric.needs
+    unit = "request" if timed else holdout.gate.unit or "row"
+    base = CheckForecast(
+        id=line.id,
+        tier=line.tier,
+        kind=line.kind,
+        comparison=line.comparison,
+        bound=line.bound,
+        n=holdout.count(line),
+        unit=unit,
+        basis=Basis.NONE,
+    )
+    found = None if seen is None else seen.checks.get((line.id, line.comparison))
+    if found is None:
+        return _from_assumptions(base, line, holdout, allowance)
+    basis = Basis.PAIR if pilot is not None and pilot.champion is not None else Basis.SINGLE
+    return _from_runs(replace(base, basis=basis, chance=found.passed), line, found)
+
+
+def _from_runs(base: CheckForecast, line: Line, seen: Seen) -> CheckForecast:
+    """A check decides with 80 % where truth and bound lie as far apart as the limit lies from the value, and z(0.8) of
+    the values' spread; both shrink with the square root of the units.
+    """
+    if len(seen.values) < 2:
+        return replace(base, chance=0.0, note=seen.problem)
+    bound, above = line.bound_line
+    half = float((seen.values - seen.lows if above else seen.highs - seen.values).mean())
+    reach = half + _Z_POWER * float(seen.values.std(ddof=1))
+    # The largest difference between groups, and sums of gaps, lie above the truth on average; runs tell how far.
+    skewed = isinstance(line.metric.design, GroupRates | Distance)
+    value = float(seen.values.mean()) if skewed or seen.truth is None else seen.truth
+    distance = value - bound if above else bound - value
+    needed, note = None, seen.problem
+    if distance > 0 and reach > 0:
+        factor = (reach / distance) ** 2
+        needed = math.ceil(base.n * factor) if factor <= OUT_OF_REACH else None
+    elif distance <= 0:
+        note = "a model as good as the pilot's breaks the bound"
+    return replace(base, value=value, needed=needed, resolvable=reach if reach > 0 else None, note=note)
+
+
+def _from_assumptions(
+    base: CheckForecast, line: Line, holdout: _Holdout, allowance: Allowance
+) -> CheckForecast:
+    bounds: dict[str, float] = {}
+    for check in holdout.gate.checks:
+        if check.at_least is not None:
+            bounds[check.metric] = max(check.at_least, bounds.get(check.metric, 0.0))
+    found = assumed(line, holdout.classes_of(line), bounds)
+    if found is None:
+        return replace(base, note="nothing to take the spread from: evaluate a release first")
+    level = allowance.level
+    half = found.se * NormalDist().inv_cdf(1 - level)
+    base = replace(base, basis=Basis.ASSUMED, note=found.why, resolvable=resolvable(-half, half, level))
+    if line.kind is CheckKind.ABSOLUTE:
+        return base
+    return replace(
+        base,
+        value=0.0,
+        needed=needed_units(0.0, -half, half, base.n, level, line.bound),
+        chance=chance_to_pass(found.se, line.bound, level),
+    )

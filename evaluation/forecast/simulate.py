@@ -1,0 +1,132 @@
+"""Many releases of an equally good model, each measured and judged as a real one is."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from evaluation.config import GateConfig
+from evaluation.forecast.pilot import Pilot, both_ways, identical_release
+from evaluation.gate.decide import decide
+from evaluation.metrics.base import GroupRates, Metric, Sample, across_groups, count_units
+from evaluation.run import measure
+from evaluation.stats.statistic import statistic
+from evaluation.types import Allowance, CheckResult, FloatArray, GateOutcome, Measurements, Task, Verdict
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What every release is measured and judged with."""
+
+    task: Task
+    gate: GateConfig
+    allowance: Allowance
+    metrics: Mapping[str, Metric]
+
+    def measure(self, answers: Pilot) -> Measurements:
+        """What a release with these answers finds."""
+        return measure(
+            task=self.task,
+            frame=answers.frame,
+            target=answers.target,
+            outputs=answers.challenger,
+            champion=answers.champion,
+            latency_ms=answers.latency_ms,
+            champion_latency_ms=answers.champion_latency_ms,
+            gate=self.gate,
+            allowance=self.allowance,
+            overview=(),
+            metrics=self.metrics,
+        )
+
+    def decide(self, answers: Pilot) -> GateOutcome:
+        """How the gate decides about it."""
+        return decide(self.measure(answers), self.gate)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How one check came out in those runs that had rows for it.
+
+    truth: the value that all runs are samples of; values, lows, highs: (runs with an interval,).
+    passed: share of the runs that passed; problem: the most frequent reason for having no interval.
+    """
+
+    truth: float | None
+    values: FloatArray
+    lows: FloatArray
+    highs: FloatArray
+    passed: float
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Every check by its id and comparison, and the share of runs that passed the gate as a whole."""
+
+    runs: int
+    checks: Mapping[tuple[str, str], Seen]
+    passed: float
+
+
+def simulate(
+    pilot: Pilot,
+    judge: Judge,
+    *,
+    units: int,
+    runs: int,
+    progress: Callable[[float], None] | None = None,
+) -> Simulation:
+    """Draw, measure and judge `runs` releases of an equally good model on `units` rows (or units) each.
+
+    The policy's seed decides the draws.
+    """
+    judge = replace(judge, metrics={name: _fast(metric) for name, metric in judge.metrics.items()})
+    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence((judge.gate.seed, units, runs))))
+    found: dict[tuple[str, str], list[CheckResult]] = {}
+    passed = 0
+    for run in range(runs):
+        outcome = judge.decide(identical_release(pilot, units, judge.gate.unit, random))
+        passed += outcome.verdict is Verdict.PASS
+        for check in outcome.checks:
+            found.setdefault((check.id, check.comparison), []).append(check)
+        if progress is not None:
+            progress((run + 1) / runs)
+    truths = {
+        (item.id, item.comparison): item.estimate.value for item in judge.measure(both_ways(pilot)).items
+    }
+    return Simulation(
+        runs, {key: _seen(checks, truths.get(key)) for key, checks in found.items()}, passed / runs
+    )
+
+
+def _seen(checks: list[CheckResult], truth: float | None) -> Seen:
+    usable = [check.estimate for check in checks if check.estimate.usable]
+    values, lows, highs = (
+        np.array([getattr(estimate, name) for estimate in usable], dtype=np.float64)
+        for name in ("value", "low", "high")
+    )
+    problems = Counter(check.estimate.problem for check in checks if check.estimate.problem)
+    return Seen(
+        truth=truth,
+        values=values,
+        lows=lows,
+        highs=highs,
+        passed=sum(check.verdict is Verdict.PASS for check in checks) / len(checks),
+        problem=problems.most_common(1)[0][0] if problems else None,
+    )
+
+
+def _fast(metric: Metric) -> Metric:
+    """The metric with the same value in one pass over the rows, where its `point` asks a library group by group."""
+    if not isinstance(metric.design, GroupRates):
+        return metric
+    across = metric.design.across
+
+    def point(sample: Sample) -> float:
+        rates = statistic(metric, sample)(np.ones((1, count_units(sample)), dtype=np.float32))
+        value = float(across_groups(across, rates)[0])
+        return metric.point(sample) if np.isnan(value) else value
+
+    return replace(metric, point=point)

@@ -67,8 +67,17 @@ def metrics() -> int:
     return 0
 
 
-def schema() -> int:
+def schema(
+    record: Annotated[
+        bool, typer.Option("--record", help="The schema of decision.json instead, for whoever reads records.")
+    ] = False,
+) -> int:
     """Print the JSON schema of weighbridge.yaml, for editors."""
+    if record:
+        from mlops.decision.schema import json_schema
+
+        typer.echo(json.dumps(json_schema(), indent=2))
+        return 0
     from mlops.config import Policy
 
     typer.echo(json.dumps(Policy.model_json_schema(), indent=2))

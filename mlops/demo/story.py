@@ -101,6 +101,7 @@ def where_to_look(lending: Project, flights: Project, screen: "Console") -> None
         ("decision record", stopped.folder / "decision.json"),
         ("gate report", stopped.folder / "report.html"),
         ("in plain words", f"weighbridge -p {_short(lending.folder)} explain"),
+        ("take it again", f"weighbridge -p {_short(lending.folder)} replay --all"),
         ("MLflow", f"weighbridge -p {_short(lending.folder)} mlflow-ui"),
         ("drift report", reports[-1]),
         ("Evidently", f"weighbridge -p {_short(flights.folder)} drift-ui"),

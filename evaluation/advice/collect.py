@@ -11,10 +11,12 @@ from evaluation.advice.mitigation import mitigation
 from evaluation.advice.proxies import proxies
 from evaluation.advice.weakest import weakest_slices
 from evaluation.config import CheckConfig, GateConfig, Part, column_of
-from evaluation.metrics.base import Metric, Need
+from evaluation.metrics.base import Metric
 from evaluation.metrics.builtin import METRICS
 from evaluation.samples import Model, models, with_groups
 from evaluation.types import CheckResult, GateOutcome, Outputs, Task, Verdict
+
+_WHOLE = frozenset({"accuracy", "balanced_accuracy", "f1"})
 
 
 def weaknesses(  # noqa: PLR0913 - keyword-only
@@ -57,7 +59,8 @@ def remedies(  # noqa: PLR0913 - keyword-only
 ) -> list[dict[str, Any]]:
     """What would mend each failed bias check on all rows, and what that would cost, as plain JSON values.
 
-    frame: (n, columns of groups); the cost is counted in the first critical metric that labels decide.
+    frame: (n, columns of groups); the cost is counted in the first of accuracy, balanced accuracy and f1
+    that the policy names, else in balanced accuracy.
     """
     failed = [(check, parts) for check in outcome.checks if (parts := _failed_between(check, gate))]
     if not failed:
@@ -89,8 +92,5 @@ def _is_about(line: CheckConfig, check: CheckResult) -> bool:
 
 
 def _main(gate: GateConfig) -> Metric | None:
-    """The first metric of the policy that is neither about groups nor about time."""
-    named = (METRICS[check.metric] for check in gate.checks if check.metric in METRICS)
-    return next(
-        (metric for metric in named if not metric.needs & {Need.GROUPS, Need.LATENCY, Need.SCORES}), None
-    )
+    """The first metric of the policy that weighs both kinds of wrong labels; recall alone would hide the price."""
+    return next((METRICS[check.metric] for check in gate.checks if check.metric in _WHOLE), None)

@@ -1,0 +1,1 @@
+"""How often the gate errs: its verdicts on simulated data whose truth is known, beside other rules."""

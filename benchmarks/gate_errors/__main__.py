@@ -1,0 +1,107 @@
+"""Measure the gate's error rates: python -m benchmarks.gate_errors --smoke | --full | --write-docs."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.gate_errors.black_box import UNMEASURED as METRICS
+from benchmarks.gate_errors.peer_cells import PYTHON, ask, cells
+from benchmarks.gate_errors.rates import Row
+from benchmarks.gate_errors.results import FILE, Results
+from benchmarks.gate_errors.run import DESIGNS, PROCESSES, run
+from benchmarks.gate_errors.units import UNMEASURED as UNITS
+
+NOT_MEASURED = (
+    *(f"G4, {metric}: not measured, no such metric yet" for metric in METRICS),
+    *(f"G7, {what}: not built" for what in UNITS),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what is asked for; 1 where a stated error rate is exceeded by more than three standard errors."""
+    asked = _asked(arguments)
+    if asked.write_docs:
+        from benchmarks.gate_errors.page import write
+
+        write(Results.read(asked.json or FILE))
+        return 0
+    designs = [DESIGNS[name] for name in asked.only or DESIGNS]
+    rows = run([job for design in designs for job in design.jobs(short=asked.smoke)])
+    if asked.full:
+        rows += _of_peers([design.id for design in designs], asked.peers)
+    found = Results.of_run(sorted(rows, key=lambda row: list(DESIGNS).index(row.design)))
+    _show(found)
+    if asked.json is not None:
+        kept = Results.read(asked.json) if asked.only and asked.json.exists() else found
+        kept.updated(found).write(asked.json)
+    return _conclude(found)
+
+
+def _asked(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gate_errors", description=__doc__)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--full", action="store_true", help="every cell, in about 20 minutes")
+    what.add_argument("--smoke", action="store_true", help="cells with stated rates, few runs, in a minute")
+    what.add_argument(
+        "--write-docs", action="store_true", help="docs/gate.md and its picture from the results"
+    )
+    parser.add_argument("--only", type=_designs, metavar="G1,G3", help=f"some of {', '.join(DESIGNS)}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where results are written, or read from")
+    parser.add_argument(
+        "--peers",
+        type=Path,
+        default=PYTHON,
+        metavar="PYTHON",
+        help="Python with the other gates, see `make peers`",
+    )
+    return parser.parse_args(arguments)
+
+
+def _designs(text: str) -> list[str]:
+    names = text.upper().split(",")
+    if unknown := [name for name in names if name not in DESIGNS]:
+        raise argparse.ArgumentTypeError(f"no design {', '.join(unknown)}; there are {', '.join(DESIGNS)}")
+    return names
+
+
+def _of_peers(designs: Sequence[str], python: Path) -> list[Row]:
+    if not python.exists():
+        print(f"other gates were not asked: there is no {python}; type `make peers`", file=sys.stderr)
+        return []
+    return ask(cells(designs), python, processes=PROCESSES)
+
+
+def _show(found: Results) -> None:
+    from rich.console import Console
+
+    from benchmarks.gate_errors.tables import show
+
+    # Wide enough for every column even where the output is no terminal.
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    for design in found.runs:
+        show(found.of(design), f"{design}: {DESIGNS[design].title}", console)
+    for line in NOT_MEASURED:
+        if line.partition(",")[0] in found.runs:
+            console.print(line)
+
+
+def _conclude(found: Results) -> int:
+    claims = [row for row in found.rows if row.holds is not None]
+    held = [row for row in claims if row.holds]
+    print(f"{len(held)} of {len(claims)} claims hold; {sum(_cpu(found).values()):,.0f} s of CPU")
+    broken = [row for row in found.rows if row.breaks]
+    for row in broken:
+        print(
+            f"exceeded: {row.design}, {row.cell}: {row.event} {row.value:.2%} of {row.runs:,}, stated {row.most:.0%}"
+        )
+    return 1 if broken else 0
+
+
+def _cpu(found: Results) -> dict[tuple[str, str, float], float]:
+    """Seconds of every cell once, and not once a row."""
+    return {(row.design, row.cell, row.cpu_s): row.cpu_s for row in found.rows}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

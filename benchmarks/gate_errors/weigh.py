@@ -1,0 +1,144 @@
+"""The gate under test, by its public interface: all of it, or the layer below where a million runs are due."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from benchmarks.gate_errors.worlds import Array, Codes, right_answers
+from evaluation.config import GateConfig
+from evaluation.gate import absolute, champion
+from evaluation.gate.decide import decide
+from evaluation.metrics.base import Sample
+from evaluation.metrics.builtin import find_metric
+from evaluation.plan import AT_MOST, NO_WORSE, bound_line
+from evaluation.run import measure
+from evaluation.stats.estimate import Answer, Bound, Question, Settings, estimate
+from evaluation.types import Allowance, CheckKind, GateOutcome, Measurement, Outputs, Task, Verdict
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A verdict, its limits (nan for none) and the evidence of a failure (1.0 for none)."""
+
+    verdict: Verdict
+    low: float
+    high: float
+    p_fail: float
+
+    def covers(self, truth: float) -> bool:
+        """Whether the truth lies within the limits; no limits exclude nothing."""
+        return not (truth < self.low or truth > self.high)
+
+
+def weigh(
+    metric: str, bound: float, challenger: Sample, other: Sample | None = None, level: float = ALPHA
+) -> Weighed:
+    """Ask the estimate and the judge of a check: `no worse than the champion by`, or `at most` without one."""
+    known = find_metric(metric)
+    kind, comparison = (CheckKind.ABSOLUTE, AT_MOST) if other is None else (CheckKind.CHAMPION, NO_WORSE)
+    line = Bound(*bound_line(kind, comparison, known.direction, bound))
+    # The number of the draws that `measure` makes for all rows, so that resamples are the same in both layers.
+    stream = zlib.crc32(b"all rows")
+    [answer] = estimate([Question(known, challenger, other, line)], Settings(1 - level), stream=stream)
+    measurement = Measurement(
+        id=metric,
+        metric=metric,
+        kind=kind,
+        direction=known.direction,
+        comparison=comparison,
+        bound=bound,
+        estimate=answer.estimate,
+        challenger=answer.challenger,
+        champion=answer.champion,
+    )
+    verdict, _ = (absolute if other is None else champion).judge(measurement)
+    return _weighed(verdict, answer)
+
+
+def _weighed(verdict: Verdict, answer: Answer | Measurement) -> Weighed:
+    low, high = answer.estimate.low, answer.estimate.high
+    return Weighed(
+        verdict,
+        np.nan if low is None else low,
+        np.nan if high is None else high,
+        1.0 if answer.p_fail is None else answer.p_fail,
+    )
+
+
+@dataclass
+class OfCounts:
+    """Verdicts on accuracy from paired counts; each table of counts is weighed once, as all else is equal.
+
+    The order of rows, and how many both models got right, do not enter a paired difference of accuracies;
+    `same_by_both_layers` sees in every cell that the whole path agrees.
+    """
+
+    tolerance: float
+    known: dict[tuple[int, int, int, float], Weighed] = field(default_factory=dict)
+
+    def weigh(self, counts: Codes, level: float = ALPHA) -> Weighed:
+        """The verdict on the four counts of `worlds.paired_counts`."""
+        key = (int(counts[0]), int(counts[1]), int(counts.sum()), level)
+        if key not in self.known:
+            mine, theirs = right_answers(counts)
+            target = np.ones(len(mine), dtype=np.int64)
+            self.known[key] = weigh(
+                "accuracy", self.tolerance, Sample(target, mine), Sample(target, theirs), level
+            )
+        return self.known[key]
+
+
+def policy(*checks: Mapping[str, Any], **more: Any) -> GateConfig:
+    """A gate that spends all of its 5 % on one challenger, unless told otherwise."""
+    return GateConfig.model_validate({"candidates": 1, "checks": checks, **more})
+
+
+def decided(  # noqa: PLR0913 - keyword-only, what `measure` takes
+    gate: GateConfig,
+    *,
+    task: Task,
+    target: Codes | Array,
+    challenger: Outputs,
+    other: Outputs | None = None,
+    columns: Mapping[str, Any] | None = None,
+    allowance: Allowance | None = None,
+) -> GateOutcome:
+    """The whole path: every line of a policy measured on rows, and the decision."""
+    frame = pl.DataFrame(columns or {"row": np.arange(len(target))})
+    found = measure(
+        task=task,
+        frame=frame,
+        target=target,
+        outputs=challenger,
+        champion=other,
+        gate=gate,
+        allowance=allowance,
+        overview=(),
+    )
+    return decide(found, gate)
+
+
+def decided_counts(gate: GateConfig, counts: Codes, allowance: Allowance | None = None) -> GateOutcome:
+    """The whole path on rows with such counts, half of them of either class."""
+    mine, theirs = right_answers(counts)
+    target = np.arange(len(mine)) % 2
+    return decided(
+        gate,
+        task=Task.BINARY,
+        target=target,
+        challenger=Outputs(np.where(mine == 1, target, 1 - target)),
+        other=Outputs(np.where(theirs == 1, target, 1 - target)),
+        allowance=allowance,
+    )
+
+
+def same_by_both_layers(fast: Verdict, whole: Verdict, where: str) -> None:
+    """Raise RuntimeError where the layer below decides otherwise than the whole path does."""
+    if fast is not whole:
+        raise RuntimeError(f"{where}: the whole path says {whole}, its lower layer says {fast}")

@@ -4,6 +4,7 @@ Everything is real but GitHub: the lending example, Weighbridge installed from i
 embedded MLflow store, the router with its lanes, and a client that never stops asking.
 """
 
+import base64
 import importlib.util
 import json
 import os
@@ -16,7 +17,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from mlops.decision.keys import PublicKey
 from mlops.project import Project
 from mlops.registry.client import Alias
 
@@ -112,6 +115,13 @@ def guide_caller(number, values):
     return caller
 
 
+def key_pair() -> tuple[str, str]:
+    """A private key for the secret, and what `weighbridge keys` prints of it."""
+    key = Ed25519PrivateKey.generate()
+    parts = key.private_bytes_raw(), key.public_key().public_bytes_raw()
+    return tuple(base64.b64encode(part).decode() for part in parts)
+
+
 def change(clone: Path, before: str, after: str, message: str) -> str:
     """Commit a change of one line of the policy."""
     policy = clone / "weighbridge.yaml"
@@ -204,7 +214,8 @@ def served(request):
 def test_machines_that_forget_everything_release_with_an_mlflow_server(
     served, forge, user, home, mlflow_server
 ):
-    values = {"/srv/weighbridge": str(home), "ghcr.io/": f"{machine.REGISTRY}/"}
+    private, public = key_pair()
+    values = {"/srv/weighbridge": str(home), "ghcr.io/": f"{machine.REGISTRY}/", "PUBLIC_KEY": public}
     caller = guide_caller(1, values)
     image = f"      image: {machine.REGISTRY}/acme/lending\n"
     caller = caller.replace(image, image + "      devices: '[\"cpu\"]'\n" if served == "image" else "")
@@ -215,6 +226,7 @@ def test_machines_that_forget_everything_release_with_an_mlflow_server(
         policy=f"serve: {{port: 0}}\nrollout: {{target: {target}, ready_within_s: 180}}",
         secrets={
             "MLFLOW_TRACKING_URI": mlflow_server,
+            "WEIGHBRIDGE_SIGNING_KEY": private,
             "VARIABLES": f"WEIGHBRIDGE_BUILD_BASE={machine.BASE}\\nWEIGHBRIDGE_RUNTIME_BASE={machine.BASE}",
         },
     )
@@ -230,10 +242,12 @@ def test_machines_that_forget_everything_release_with_an_mlflow_server(
         "weighed",
     ]
     assert mlflow_server not in run.text()
+    assert private not in run.text()
 
     project = Project.open(clone)
     champion = project.registry.by_alias(Alias.CHAMPION)
     assert champion.version == "1"
+    assert champion.decision_key == PublicKey.parse(public).id
     assert (home / "releases" / champion.release_id / "decision.json").exists()
     deployment = project.rollout().status()
     lane = next(placed.lane for placed in deployment.lanes if placed.role == "champion")

@@ -71,8 +71,10 @@ def test_hosted_runners_hand_the_release_from_job_to_job(push, tmp_path):
     secrets = {
         "MLFLOW_TRACKING_URI": "https://mlflow.example.org",
         "VARIABLES": "ALERT_URL=https://hooks.example.org/hidden",
+        "WEIGHBRIDGE_SIGNING_KEY": "private",
     }
     inputs = {
+        "trusted-keys": "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=",
         "image": "registry.example.org/acme/lending",
         "devices": '["cpu"]',
         "deploy-runner": "serving-machine",
@@ -89,6 +91,16 @@ def test_hosted_runners_hand_the_release_from_job_to_job(push, tmp_path):
     assert line(run.jobs["Deploy"], "deploy:") == f'deploy: {{"--image": "{image}"}}, store ***'
     assert line(run.jobs["Deploy"], "alerts go to") == "alerts go to ***"
     assert "hidden" not in run.text()
+    signs = {name: [text for text in run.jobs[name].log if " signs: " in text] for name in jobs}
+    trusts = f"trusts: {inputs['trusted-keys']}"
+    assert signs == {
+        "Validate": [f"validate signs: no, {trusts}"],
+        "Train": [f"train signs: no, {trusts}"],
+        "Gate": [f"evaluate signs: no, {trusts}", f"gate signs: yes, {trusts}"],
+        "Register": [f"register signs: no, {trusts}"],
+        "Image (cpu)": [f"image signs: no, {trusts}"],
+        "Deploy": [f"deploy signs: no, {trusts}"],
+    }
 
 
 def test_without_a_registry_the_model_is_weighed_and_nothing_else(push):
@@ -156,10 +168,22 @@ def test_inputs_that_cannot_work_are_refused_at_once(push, inputs, message):
     assert "Set up" not in run.jobs["Validate"].steps
 
 
+KEYS = {"WEIGHBRIDGE_SIGNING_KEY": "private"}
+
+
+@pytest.mark.parametrize(("inputs", "secrets"), [({}, {}), ({"trusted-keys": "KEY"}, {}), ({}, KEYS)])
+def test_machines_that_forget_everything_need_keys(push, inputs, secrets):
+    run = push(inputs=inputs, secrets={"MLFLOW_TRACKING_URI": "https://mlflow.example.org", **secrets})
+    assert ran(run) == {"Validate": "failure"}
+    assert (
+        "give the secret WEIGHBRIDGE_SIGNING_KEY and the input trusted-keys" in run.jobs["Validate"].summary
+    )
+
+
 def test_a_deployment_needs_a_folder_that_outlives_the_job(push):
     run = push(
-        inputs={"deploy-runner": "serving-machine"},
-        secrets={"MLFLOW_TRACKING_URI": "https://mlflow.example.org"},
+        inputs={"deploy-runner": "serving-machine", "trusted-keys": "KEY"},
+        secrets={"MLFLOW_TRACKING_URI": "https://mlflow.example.org", **KEYS},
     )
     assert ran(run) == {"Validate": "failure"}
     assert "give the input deploy-home" in run.jobs["Validate"].summary, run.text()

@@ -144,6 +144,17 @@ def test_secrets_reach_single_steps_and_never_a_script_or_a_whole_job(release):
             assert "secrets." not in str(step.get("run", ""))
 
 
+def test_only_the_steps_that_decide_get_the_private_key(release):
+    holders = [
+        (name, step["name"])
+        for name, job in release["jobs"].items()
+        for step in job["steps"]
+        if "secrets.WEIGHBRIDGE_SIGNING_KEY }}" in str(step)
+    ]
+    assert holders == [("validate", "Decide on data that did not validate"), ("gate", "Decide")]
+    assert not [path for path in ACTIONS if "SIGNING_KEY" in path.read_text()]
+
+
 def test_a_server_that_is_started_outlives_the_job(release):
     deploy = next(step for step in release["jobs"]["deploy"]["steps"] if step["name"] == "Deploy")
     assert deploy["env"]["RUNNER_TRACKING_ID"] == ""

@@ -66,11 +66,13 @@ def models(task: Task, target: NDArray[Any], answers: Sequence[Outputs]) -> list
     labels = [_plain(o.labels[~gone]) for o, gone in zip(answers, missing, strict=True)]
     classes = _classes(task, actual, labels)
     codes = np.searchsorted(classes, actual)
+    names = tuple(map(str, classes.tolist())) if task is Task.MULTICLASS else ()
     found = []
     for outputs, label, gone in zip(answers, labels, missing, strict=True):
         label_codes = np.zeros(len(target), dtype=np.int64)
         label_codes[~gone] = np.searchsorted(classes, label)
-        found.append(Model(Sample(codes, label_codes, _positive_score(task, outputs, gone)), gone))
+        score = _positive_score(task, outputs, gone)
+        found.append(Model(Sample(codes, label_codes, score, class_names=names), gone))
     return found
 
 

@@ -26,7 +26,7 @@ class Sample:
     latency_ms: (n,) milliseconds a request; target and label are then empty.
     units: (n,) codes 0..k-1 of what was sampled independently, such as patients with several rows each;
     None where every row is its own.
-    class_names: what the class codes stand for; empty where there are no classes.
+    class_names: what the codes of more than two classes stand for; empty otherwise.
     """
 
     target: NDArray[Any]

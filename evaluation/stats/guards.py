@@ -101,16 +101,20 @@ def differing_rows(metric: Metric, challenger: Sample, champion: Sample) -> Mask
         return _differ(metric.design, metric.design, challenger, champion)
     if isinstance(metric.design, GroupRates):
         rates = zip(metric.design.rates(challenger), metric.design.rates(champion), strict=True)
-        return np.any([_differ(*pair, challenger, champion) for pair in rates], axis=0)
-    differs = np.not_equal(challenger.label, champion.label)
+        return np.asarray(
+            np.any([_differ(*pair, challenger, champion) for pair in rates], axis=0), dtype=np.bool_
+        )
+    differs: Mask = np.not_equal(challenger.label, champion.label)
     if Need.SCORES in metric.needs and challenger.score is not None and champion.score is not None:
         differs = np.not_equal(challenger.score, champion.score)
     return differs
 
 
 def _differ(mine: Rate, theirs: Rate, challenger: Sample, champion: Sample) -> Mask:
-    (hits, base), (their_hits, their_base) = mine.counts(challenger), theirs.counts(champion)
-    return np.asarray((hits != their_hits) | (base != their_base), dtype=np.bool_)
+    differs: Mask = np.zeros(challenger.n, dtype=np.bool_)
+    for here, there in zip(mine.counts(challenger), theirs.counts(champion), strict=True):
+        differs |= np.not_equal(here, there)
+    return differs
 
 
 def _identical(challenger: Sample, champion: Sample) -> bool:

@@ -1,6 +1,7 @@
 """Samples that every metric of a kind can be taken on, and policies to judge them by."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,16 +22,19 @@ def make_sample() -> MakeSample:
         random = np.random.default_rng(seed)
         if Need.LATENCY in metric.needs:
             return Sample.of_latency(random.gamma(3.0, 2.0, n).round(1))
+        names = ("age=old", "age=young", "age=(missing)")
         if Task.REGRESSION in metric.tasks:
             target = random.normal(50.0, 9.0, n)
-            return Sample(target, target + random.normal(0.0, 4.0, n))
+            sample = Sample(target, target + random.normal(0.0, 4.0, n))
+            if Need.GROUPS not in metric.needs:
+                return sample
+            return replace(sample, groups=random.integers(0, 3, n), group_names=names)
         classes = 2 if Task.BINARY in metric.tasks else 4
         target = random.integers(0, classes, n)
         label = np.where(random.random(n) < 0.7, target, random.integers(0, classes, n))
         score = (0.6 * label + 0.4 * random.random(n)).round(2) if classes == 2 else None
         if Need.GROUPS not in metric.needs:
             return Sample(target, label, score)
-        names = ("age=old", "age=young", "age=(missing)")
         return Sample(target, label, score, random.integers(0, 3, n), names)
 
     return make

@@ -2,8 +2,11 @@
 
 import math
 
-from evaluation.metrics.base import Cells, Mean, Metric, Proportion, Sample
+import numpy as np
+
+from evaluation.metrics.base import Cells, Mean, Metric, Proportion, Ranking, Sample
 from evaluation.stats.cells import table
+from evaluation.stats.delong import placements
 
 
 def point(metric: Metric, sample: Sample) -> float:
@@ -12,7 +15,6 @@ def point(metric: Metric, sample: Sample) -> float:
     Raises Undefined where there is none.
 
     >>> from evaluation.metrics.builtin import find_metric
-    >>> import numpy as np
     >>> point(find_metric("recall"), Sample(np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0])))
     0.5
     """
@@ -20,6 +22,8 @@ def point(metric: Metric, sample: Sample) -> float:
     match metric.design:
         case Mean(values=values):
             value = float(values(sample).mean())
+        case Ranking() if 0 < np.count_nonzero(sample.target == 1) < sample.n:
+            value = float(placements(sample)[0].mean())
         case Proportion() | Cells():
             value = float(table(metric, sample).values()[0])
     return float(metric.point(sample)) if math.isnan(value) else value

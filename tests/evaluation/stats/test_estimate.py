@@ -258,10 +258,14 @@ def raising(sample: Sample) -> float:
 @pytest.mark.parametrize(
     ("name", "change", "problem"),
     [
-        ("roc_auc", {"point": raising}, "RuntimeError: out of cheese"),
-        ("roc_auc", {"point": lambda sample: float("nan")}, "roc_auc gave nan"),
-        ("roc_auc", {"point": lambda sample: float("inf")}, "roc_auc gave inf"),
-        ("roc_auc", {"point": lambda sample: "much"}, "ValueError: could not convert string to float"),
+        ("average_precision", {"point": raising}, "RuntimeError: out of cheese"),
+        ("average_precision", {"point": lambda sample: float("nan")}, "average_precision gave nan"),
+        ("average_precision", {"point": lambda sample: float("inf")}, "average_precision gave inf"),
+        (
+            "average_precision",
+            {"point": lambda sample: "much"},
+            "ValueError: could not convert string to float",
+        ),
         ("average_precision", {"weighted": raising}, "under resampling: RuntimeError: out of cheese"),
         ("average_precision", {"weighted": lambda sample: raising}, "under resampling: RuntimeError"),
         (

@@ -153,7 +153,7 @@ class _Holdout:
     def count(self, line: Line) -> int:
         if Need.LATENCY in line.metric.needs:
             return latency_requests(self.gate)
-        return len(self.units) if line.part is None else len(np.unique(self.units[line.part.mask]))
+        return len(np.unique(self.units if line.part is None else self.units[line.part.mask]))
 
     def classes_of(self, line: Line) -> IntArray:
         return self.classes if line.part is None else self.classes[line.part.mask]
@@ -182,25 +182,27 @@ def _check(
 
 
 def _from_runs(base: CheckForecast, line: Line, seen: Seen) -> CheckForecast:
-    """A check decides with 80 % where truth and bound lie as far apart as the limit lies from the value, and z(0.8) of
-    the values' spread; both shrink with the square root of the units.
+    """A check decides with 80 % where truth and bound lie so far apart: the limit from the value, and z(0.8) of the
+    values' spread. Both shrink with the square root of the units.
     """
-    if len(seen.values) < 2:
+    if len(seen.values) < 2 or seen.truth is None:
         return replace(base, chance=0.0, note=seen.problem)
     bound, above = line.bound_line
     half = float((seen.values - seen.lows if above else seen.highs - seen.values).mean())
     reach = half + _Z_POWER * float(seen.values.std(ddof=1))
-    # The largest difference between groups, and sums of gaps, lie above the truth on average; runs tell how far.
-    skewed = isinstance(line.metric.design, GroupRates | Distance)
-    value = float(seen.values.mean()) if skewed or seen.truth is None else seen.truth
-    distance = value - bound if above else bound - value
-    needed, note = None, seen.problem
-    if distance > 0 and reach > 0:
-        factor = (reach / distance) ** 2
-        needed = math.ceil(base.n * factor) if factor <= OUT_OF_REACH else None
-    elif distance <= 0:
-        note = "a model as good as the pilot's breaks the bound"
-    return replace(base, value=value, needed=needed, resolvable=reach if reach > 0 else None, note=note)
+    if isinstance(line.metric.design, GroupRates | Distance):
+        # Largest differences and sums of gaps lie beyond the truth, the more the fewer the units.
+        beyond = float(seen.values.mean()) - seen.truth
+        reach += -beyond if above else beyond
+    distance = seen.truth - bound if above else bound - seen.truth
+    base = replace(base, value=seen.truth, note=seen.problem)
+    if reach <= 0:
+        return base
+    base = replace(base, resolvable=reach * math.sqrt(seen.n / base.n))
+    if distance <= 0:
+        return replace(base, note="a model as good as the pilot's breaks the bound")
+    factor = (reach / distance) ** 2
+    return replace(base, needed=math.ceil(seen.n * factor) if factor <= OUT_OF_REACH else None)
 
 
 def _from_assumptions(

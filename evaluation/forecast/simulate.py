@@ -49,11 +49,13 @@ class Judge:
 class Seen:
     """How one check came out in those runs that had rows for it.
 
-    truth: the value that all runs are samples of; values, lows, highs: (runs with an interval,).
+    truth: the value that all runs are samples of; values, lows, highs: (runs with an interval,), from `n` units in
+    the mean.
     passed: share of the runs that passed; problem: the most frequent reason for having no interval.
     """
 
     truth: float | None
+    n: float
     values: FloatArray
     lows: FloatArray
     highs: FloatArray
@@ -110,6 +112,7 @@ def _seen(checks: list[CheckResult], truth: float | None) -> Seen:
     problems = Counter(check.estimate.problem for check in checks if check.estimate.problem)
     return Seen(
         truth=truth,
+        n=float(np.mean([estimate.n for estimate in usable])) if usable else 0.0,
         values=values,
         lows=lows,
         highs=highs,

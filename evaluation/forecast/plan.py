@@ -51,6 +51,7 @@ class CheckForecast:
     """
 
     id: str
+    metric: str
     tier: Tier
     kind: CheckKind
     comparison: str
@@ -166,6 +167,7 @@ def _check(
     unit = "request" if timed else holdout.gate.unit or "row"
     base = CheckForecast(
         id=line.id,
+        metric=line.metric.name,
         tier=line.tier,
         kind=line.kind,
         comparison=line.comparison,

@@ -7,8 +7,8 @@ import numpy as np
 from evaluation.metrics.base import Design, Mean, Metric, Point, Sample, Sums, divide, require
 from evaluation.types import Direction, FloatArray, Task
 
-# Below this share of the sample's own spread a resample counts as constant: float64 keeps about 1e-16.
-_CONSTANT = 1e-12
+# Below this share of the sample's own spread a resample counts as constant: float32 keeps about 1e-7.
+_CONSTANT = 1e-6
 
 
 def mae(sample: Sample) -> float:

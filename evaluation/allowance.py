@@ -132,9 +132,10 @@ def _overlap(same: Sequence[Weighing], this: Weighing) -> float:
 
 
 def _all_judged(found: Allowance) -> str:
+    before = f"{found.candidate - 1} challenger{'' if found.candidate == 2 else 's'}"
     return (
-        f"this holdout has judged {found.candidate - 1} challengers, gate.candidates planned {found.candidates}, and "
-        "nothing of the error is left for another: bring fresh rows"
+        f"this holdout has judged {before} and gate.candidates plans for {found.candidates}: nothing of the error is "
+        "left for another, bring fresh rows"
     )
 
 

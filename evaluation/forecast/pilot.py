@@ -40,7 +40,7 @@ def identical_release(pilot: Pilot, units: int, unit: str | None, random: np.ran
     """
     if unit is None:
         rows = random.integers(0, len(pilot.target), units)
-        drawn, frame = np.arange(units), pilot.frame[rows]
+        drawn, frame = np.arange(units), _frame(pilot, rows)
     else:
         rows, drawn = _by_unit(unit_codes(pilot.frame, unit), units, random)
         # A unit that was drawn twice is two units.
@@ -94,6 +94,11 @@ def _by_unit(codes: IntArray, units: int, random: np.random.Generator) -> tuple[
     drawn = np.repeat(np.arange(units), sizes[found])
     within = np.arange(len(drawn)) - np.repeat(np.cumsum(sizes[found]) - sizes[found], sizes[found])
     return order[starts[found][drawn] + within], drawn
+
+
+def _frame(pilot: Pilot, rows: IntArray) -> pl.DataFrame:
+    # A table without columns has no rows to take.
+    return pilot.frame[rows] if pilot.frame.width else pilot.frame
 
 
 def _take(outputs: Outputs, rows: IntArray) -> Outputs:

@@ -25,6 +25,8 @@ from evaluation.stats.power import OUT_OF_REACH, chance_to_pass, needed_units, r
 from evaluation.types import Allowance, CheckKind, IntArray, Outputs, Task, Tier
 
 POWER = 0.8
+# Units that are needed are told down to this part of those at hand.
+FEWEST = 4
 # More rows than this are not drawn: every one more only helps, and it takes long enough.
 MOST_UNITS = 100_000
 _WORK = 4_000_000
@@ -46,8 +48,9 @@ class CheckForecast:
     """What one check can decide.
 
     n: units at hand. value: what is taken for the truth: 0 against the champion, else the pilot's; None unknown.
-    needed: units for 80 % power; resolvable: the least distance between truth and bound that the units at hand decide
-    with 80 %; chance: that an equally good model passes. Each None where it can't be told; `note` says why.
+    needed: units for 80 % power, or a quarter of those at hand where fewer would do. resolvable: the least distance
+    between truth and bound that the units at hand decide with 80 %. chance: that an equally good model passes. Each
+    None where it can't be told; `note` says why.
     """
 
     id: str
@@ -204,7 +207,9 @@ def _from_runs(base: CheckForecast, line: Line, seen: Seen) -> CheckForecast:
     if distance <= 0:
         return replace(base, note="a model as good as the pilot's breaks the bound")
     factor = (reach / distance) ** 2
-    return replace(base, needed=math.ceil(seen.n * factor) if factor <= OUT_OF_REACH else None)
+    # Intervals from much fewer units are wider than the square root says: they are bounded, not told.
+    least = math.ceil(base.n / FEWEST)
+    return replace(base, needed=max(least, math.ceil(seen.n * factor)) if factor <= OUT_OF_REACH else None)
 
 
 def _from_assumptions(

@@ -57,6 +57,12 @@ def test_paired_accuracy_is_the_closed_form(pilot: MakePilot, n: int, passes: fl
     assert (check.n, check.unit, told.runs) == (n, "row", 200)
 
 
+def test_far_fewer_units_are_bounded_only(pilot: MakePilot) -> None:
+    """A tolerance of 10 points would take some 50 rows; intervals of 50 rows are another matter than those of 2,000."""
+    (check,) = ask(gate({**ACCURACY, "no_worse_than_champion_by": 0.1}), pilot(2000), pilot(2000)).checks
+    assert check.needed == 500
+
+
 def test_the_same_assumed_without_answers(pilot: MakePilot) -> None:
     (check,) = ask(gate(ACCURACY), pilot(2000), None).checks
     assert check.basis is Basis.ASSUMED

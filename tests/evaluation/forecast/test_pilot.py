@@ -39,6 +39,12 @@ def test_rows_are_the_pilots_and_half_of_them_change_places(pilot: MakePilot) ->
     assert differ[1] == pytest.approx(differ[0], abs=0.02)
 
 
+def test_a_policy_without_slices_needs_no_columns(pilot: MakePilot) -> None:
+    made = identical_release(replace(pilot(100), frame=pl.DataFrame()), 300, None, generator())
+    assert (len(made.target), made.frame.shape) == (300, (0, 0))
+    assert len(both_ways(made).target) == 600
+
+
 def test_one_model_keeps_its_answers(pilot: MakePilot) -> None:
     given = replace(pilot(500), champion=None)
     made = identical_release(given, 500, None, generator())

@@ -4,12 +4,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from evaluation.metrics.base import Distance, GroupRates, Metric, Quantile, Sample, count_units, membership
+from evaluation.metrics.base import (
+    Across,
+    Distance,
+    GroupRates,
+    Metric,
+    Quantile,
+    Sample,
+    count_units,
+    membership,
+)
 from evaluation.stats import cells
 from evaluation.stats.bootstrap import Plan, draw
-from evaluation.stats.group_change import Groups, group_change
+from evaluation.stats.comparisons import Groups
+from evaluation.stats.group_change import group_change
+from evaluation.stats.group_value import group_value, least_share
 from evaluation.stats.guards import too_alike
-from evaluation.stats.intervals import Interval, distance, order_statistics, percentile, simultaneous
+from evaluation.stats.intervals import Interval, distance, order_statistics, percentile
 from evaluation.stats.statistic import group_values, statistic
 from evaluation.types import FloatArray
 
@@ -37,39 +48,45 @@ def from_draws(
     metric: Metric, challenger: Sample, champion: Sample | None, value: float, drawn: tuple[FloatArray, ...]
 ) -> Interval:
     """The interval of one model's metric from its draws, or of the difference from both models' draws."""
-    if champion is not None and isinstance(metric.design, GroupRates):
+    if isinstance(metric.design, GroupRates):
         return _of_groups(metric, metric.design, challenger, champion, drawn)
     if champion is not None:
         mine, theirs = (_values(metric, each) for each in drawn)
         interval = percentile(mine - theirs, value)
         return replace(interval, problem=too_alike(metric, challenger, champion) or interval.problem)
-    match metric.design:
-        case GroupRates() as design:
-            rates = group_values(metric, design, challenger)
-            return simultaneous(rates, drawn[0], design.across, metric.range[1])
-        case Distance(gaps=gaps):
-            sums = gaps.columns(challenger).sum(axis=0, keepdims=True)
-            return distance(gaps.value(sums)[0], drawn[0])
+    if isinstance(metric.design, Distance):
+        gaps = metric.design.gaps
+        sums = gaps.columns(challenger).sum(axis=0, keepdims=True)
+        return distance(gaps.value(sums)[0], drawn[0])
     return percentile(drawn[0], value)
 
 
 def _of_groups(
-    metric: Metric, design: GroupRates, challenger: Sample, champion: Sample, drawn: tuple[FloatArray, ...]
+    metric: Metric,
+    design: GroupRates,
+    challenger: Sample,
+    champion: Sample | None,
+    drawn: tuple[FloatArray, ...],
 ) -> Interval:
-    """Limits of the change of one number across groups."""
-    mine, theirs = (
-        Groups(group_values(metric, design, sample), draws)
-        for sample, draws in zip((challenger, champion), drawn, strict=True)
-    )
-    if design.counted:
-        base = np.minimum(_bases(design, challenger), _bases(design, champion))
-        return group_change(mine, theirs, design.across, base)
-    interval = group_change(mine, theirs, design.across)
-    return replace(interval, problem=too_alike(metric, challenger, champion) or interval.problem)
+    """Limits of one number across groups, or of its change; a share in which no row differs still has them."""
+    samples = [challenger] if champion is None else [challenger, champion]
+    models = [
+        Groups(group_values(metric, design, sample), draws, _bases(design, sample))
+        for sample, draws in zip(samples, drawn, strict=True)
+    ]
+    if champion is not None:
+        interval = group_change(models[0], models[1], design.across)
+        alike = None if design.counted else too_alike(metric, challenger, champion)
+        return replace(interval, problem=alike or interval.problem)
+    if design.across is Across.WORST and challenger.units is None and models[0].base is not None:
+        return least_share(models[0].rates, models[0].base)
+    return group_value(models[0], design.across, metric.range[1])
 
 
-def _bases(design: GroupRates, sample: Sample) -> FloatArray:
-    """Units behind every rate in every group, (rates, groups)."""
+def _bases(design: GroupRates, sample: Sample) -> FloatArray | None:
+    """Units behind every rate in every group, (rates, groups); None for ratios."""
+    if not design.counted:
+        return None
     member = membership(sample).T
     found = [
         [count_units(sample, rate.counts(sample)[1] & group) for group in member]

@@ -6,28 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.metrics.base import Across, across_groups
+from evaluation.stats.comparisons import Comparisons, Groups, farthest, made_up_rows, rank_at, reach
 from evaluation.stats.intervals import MAX_UNDEFINED, Interval
-from evaluation.types import FloatArray, IntArray
-
-# Numbers of one block of comparisons in all draws, 8 bytes each.
-_BLOCK = 2_000_000
+from evaluation.types import FloatArray
 
 
-@dataclass(frozen=True)
-class Groups:
-    """One model's rates (rates, groups), and the same in every draw (b, rates, groups)."""
-
-    rates: FloatArray
-    draws: FloatArray
-
-
-def group_change(
-    challenger: Groups, champion: Groups, across: Across, base: FloatArray | None = None
-) -> Interval:
+def group_change(challenger: Groups, champion: Groups, across: Across) -> Interval:
     """Limits of across(challenger) - across(champion), whichever groups are the extreme ones.
 
-    The k-th draw of both is of the same rows. base: (rates, groups) independent rows behind every share; None
-    where the rates are no shares.
+    The k-th draw of both is of the same rows.
 
     The value is the largest of many comparisons, such as all gaps between two groups, and a bootstrap of it
     takes the one that happens to be largest for the right one. Here every comparison of one model is tested on
@@ -49,14 +36,14 @@ def group_change(
     """
     method = "paired bootstrap over groups"
     value = float(across_groups(across, challenger.rates) - across_groups(across, champion.rates))
-    drawn = challenger.draws if base is None else _with_made_up_rows(challenger.draws, base)
-    defined = ~np.isnan(drawn + champion.draws).any(axis=(1, 2))
+    # Which rows are made up for whom follows from the values, so that swapping the models only turns the sign.
+    my_draws, their_draws = _with_made_up_rows(challenger, champion, turned=value < 0)
+    defined = ~np.isnan(my_draws + their_draws).any(axis=(1, 2))
     if not defined.any():
         return Interval.missing(method, "no resample has a value")
-    mine = Groups(challenger.rates, drawn[defined])
-    theirs = Groups(champion.rates, champion.draws[defined])
-    comparisons = _Comparisons.of(across, *challenger.rates.shape)
-    above, below = _Excess.of(comparisons, mine, theirs), _Excess.of(comparisons, theirs, mine)
+    mine = Groups(challenger.rates, my_draws[defined])
+    theirs = Groups(champion.rates, their_draws[defined])
+    above, below = _Excess.of(across, mine, theirs), _Excess.of(across, theirs, mine)
     if across in (Across.WORST, Across.RATIO):
         # Their value is the least of something: the negative of the largest comparison.
         above, below = below, above
@@ -69,51 +56,17 @@ def group_change(
     return Interval(method, limits, problem, int(defined.sum()))
 
 
-def _with_made_up_rows(draws: FloatArray, base: FloatArray) -> FloatArray:
-    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(len(draws))))
-    rows = random.poisson(1.0, draws.shape) - random.poisson(1.0, draws.shape)
-    return np.clip(draws + rows / base, 0.0, 1.0)
-
-
-@dataclass(frozen=True)
-class _Comparisons:
-    """All comparisons whose largest is, but for the sign, the value across groups.
-
-    (comparisons,) each: which rate, which group, and which other group or, for the largest size, which sign.
-    """
-
-    across: Across
-    rate: IntArray
-    first: IntArray
-    second: IntArray
-
-    @classmethod
-    def of(cls, across: Across, rates: int, groups: int) -> "_Comparisons":
-        """For every rate each group, for the largest size with either sign, else each ordered pair of groups."""
-        others = {Across.WORST: 1, Across.LARGEST: 2}.get(across)
-        rate, first, second = (axis.ravel() for axis in np.indices((rates, groups, others or groups)))
-        wanted = np.full(len(rate), fill_value=True) if others else first != second
-        return cls(across, rate[wanted], first[wanted], second[wanted])
-
-    def __len__(self) -> int:
-        return len(self.rate)
-
-    def block(self, start: int, stop: int) -> "_Comparisons":
-        """Some of them."""
-        part = slice(start, stop)
-        return _Comparisons(self.across, self.rate[part], self.first[part], self.second[part])
-
-    def values(self, rates: FloatArray) -> FloatArray:
-        """Rates (..., rates, groups) to comparisons (..., comparisons)."""
-        first = rates[..., self.rate, self.first]
-        if self.across is Across.WORST:
-            return -first
-        if self.across is Across.LARGEST:
-            return np.where(self.second == 0, first, -first)
-        second = rates[..., self.rate, self.second]
-        if self.across is Across.DIFFERENCE:
-            return first - second
-        return -np.minimum(np.divide(first, second, out=np.ones_like(first), where=second > first), 1.0)
+def _with_made_up_rows(
+    challenger: Groups, champion: Groups, *, turned: bool
+) -> tuple[FloatArray, FloatArray]:
+    if challenger.base is None or champion.base is None:
+        return challenger.draws, champion.draws
+    # Less their mean, so that they add spread and no shift.
+    rows = (made_up_rows((2, *challenger.draws.shape), stream=2) - 1) / np.minimum(
+        challenger.base, champion.base
+    )
+    mine, theirs = rows[::-1] if turned else rows
+    return np.clip(challenger.draws + mine, 0.0, 1.0), np.clip(champion.draws + theirs, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -131,43 +84,27 @@ class _Excess:
     draws: int
 
     @classmethod
-    def of(cls, comparisons: _Comparisons, mine: Groups, theirs: Groups) -> "_Excess":
-        """All comparisons, in blocks that keep memory bounded."""
-        b, m = len(mine.draws), len(comparisons)
-        size = max(1, _BLOCK // b)
-        blocks = [comparisons.block(start, start + size) for start in range(0, m, size)]
-        largest = max(block.values(theirs.rates).max() for block in blocks)
-        reach = np.max(
-            [(block.values(theirs.draws) - block.values(theirs.rates)).max(axis=1) for block in blocks],
-            axis=0,
-        )
-        paired, unpaired, paired_strays, unpaired_strays = [], [], [], []
-        for block in blocks:
+    def of(cls, across: Across, mine: Groups, theirs: Groups) -> "_Excess":
+        """Of all comparisons."""
+        comparisons, b = Comparisons.of(across, mine.rates), len(mine.draws)
+        largest, strayed = comparisons.values(theirs.rates).max(), reach(comparisons, theirs)[:, None]
+        parts: list[tuple[FloatArray, ...]] = []
+        for block in comparisons.blocks(b):
             value, other = block.values(mine.rates), block.values(theirs.rates)
             drawn = block.values(mine.draws)
-            paired.append(value - other)
-            unpaired.append(value - largest)
-            paired_strays.append(_farthest(value - other - (drawn - block.values(theirs.draws))))
-            unpaired_strays.append(_farthest(value - drawn + reach[:, None]))
-        return cls(
-            np.concatenate(paired),
-            np.concatenate(unpaired),
-            np.concatenate(paired_strays, axis=1),
-            np.concatenate(unpaired_strays, axis=1),
-            b,
+            paired = value - other - (drawn - block.values(theirs.draws))
+            strays = farthest(paired, 0.25), farthest(value - drawn + strayed, 0.25)
+            parts.append((value - other, value - largest, *strays))
+        paired, unpaired, paired_strays, unpaired_strays = (
+            np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)
         )
+        return cls(paired, unpaired, paired_strays, unpaired_strays, b)
 
     def limit(self, level: float) -> float:
         """Upper limit at this level; inf where the draws are too few to say."""
-        rank = math.floor(level / 2 * (self.draws + 1) + 1e-9)
+        rank = rank_at(level / 2, self.draws)
         if rank == 0:
             return math.inf
         paired = self.paired + self.paired_strays[rank - 1]
         unpaired = self.unpaired + self.unpaired_strays[rank - 1]
         return float(np.minimum(paired, unpaired).max())
-
-
-def _farthest(strays: FloatArray) -> FloatArray:
-    """The ranks that levels up to 0.5 ask for, at half the level: the farthest quarter, in falling order."""
-    kept = (len(strays) + 1) // 4 + 1
-    return -np.sort(np.partition(-strays, min(kept, len(strays) - 1), axis=0)[:kept], axis=0)

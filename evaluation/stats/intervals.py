@@ -7,7 +7,6 @@ from statistics import NormalDist
 
 import numpy as np
 
-from evaluation.metrics.base import Across, across_groups
 from evaluation.types import FloatArray
 
 # Of an order statistic's tail: below 20 expected requests beyond it, the interval is wider than it is worth.
@@ -190,41 +189,6 @@ def distance(gaps: FloatArray, draws: FloatArray) -> Interval:
     return replace(plain, limits=limits, method="bootstrap of gaps")
 
 
-def simultaneous(rates: FloatArray, draws: FloatArray, across: Across, most: float = 1.0) -> Interval:
-    """Limits of one number across groups that hold for all groups at once; rates lie in -most..most.
-
-    The spread between groups is biased upwards and not smooth, so its own bootstrap covers nothing. Instead
-    the draws (b, rates, groups) say how far any one comparison strays from its estimate (rates, groups); a
-    comparison that strays no further than the 1 - level quantile of the largest does so for every pair of
-    groups (Tukey's idea).
-    """
-    method = "simultaneous bootstrap over groups"
-    value = float(across_groups(across, rates))
-    if across is Across.RATIO and not (rates > 0).all():
-        return Interval.missing(method, "a group's rate is 0, a ratio to it has no interval")
-    if across is Across.RATIO:
-        rates, draws = np.log(rates), _log(draws)
-    strays = draws - rates
-    if across in (Across.WORST, Across.LARGEST):
-        largest = np.abs(strays).max(axis=(1, 2))
-    else:
-        largest = (strays.max(axis=2) - strays.min(axis=2)).max(axis=1)
-    defined = int((~np.isnan(largest)).sum())
-    if defined == 0:
-        return Interval.missing(method, "no resample has a value")
-    reach = _reach(largest)
-
-    def limits(level: float) -> tuple[float, float]:
-        stray = reach(level)
-        if not math.isfinite(stray):
-            return _NOWHERE
-        if across is Across.RATIO:
-            return max(0.0, value * math.exp(-stray)), min(most, value * math.exp(stray))
-        return max(0.0, value - stray), min(most, value + stray)
-
-    return Interval(method, limits, _undefined(defined, len(draws)), defined)
-
-
 def _rank(level: float, b: int) -> int:
     """How many of b draws may lie beyond a limit at this level, counting the limit."""
     # The tolerance takes care of levels such as 1 / (b + 1), which come back a digit short.
@@ -240,10 +204,6 @@ def _reach(strays: FloatArray) -> Callable[[float], float]:
         return float(ordered[len(ordered) - k]) if k else math.inf
 
     return reach
-
-
-def _log(rates: FloatArray) -> FloatArray:
-    return np.log(rates, out=np.full(rates.shape, math.nan), where=rates > 0)
 
 
 def _undefined(defined: int, drawn: int) -> str | None:

@@ -58,7 +58,7 @@ def test_every_metric_is_compared(metric: Metric, make_sample: MakeSample) -> No
         ("f1", "percentile bootstrap"),
         ("average_precision", "percentile bootstrap"),
         ("expected_calibration_error", "bootstrap of gaps"),
-        ("equalized_odds_difference", "simultaneous bootstrap over groups"),
+        ("equalized_odds_difference", "bootstrap of every pair"),
         ("latency_p95_ms", "order statistics"),
     ],
 )

@@ -4,11 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from evaluation.metrics.base import Across, across_groups
 from evaluation.stats import intervals
 
 
@@ -101,59 +100,6 @@ def test_one_percent_undefined_is_let_pass() -> None:
     found = intervals.percentile(np.append(np.linspace(0, 1, 99), np.nan), 0.5)
     assert found.problem_at(0.05) is None
     assert np.isfinite(found.limits(0.05)).all()
-
-
-def group_draws(rates: np.ndarray, n: int, b: int = 4000, seed: int = 1) -> np.ndarray:
-    """What resampling n rows a group gives for these rates, (b, 1, groups)."""
-    return np.random.default_rng(seed).binomial(n, rates, size=(b, *rates.shape)) / n
-
-
-@pytest.mark.parametrize("across", list(Across))
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(0.2, 0.8), min_size=2, max_size=6), st.integers(60, 1000))
-def test_simultaneous_limits_hold_the_value(across: Across, shares: list[float], n: int) -> None:
-    rates = np.array([shares])
-    found = intervals.simultaneous(rates, group_draws(rates, n, b=200), across)
-    low, high = found.limits(0.05)
-    assert found.problem_at(0.05) is None
-    assert 0 <= low <= float(across_groups(across, rates)) <= high <= 1
-    assert "200 resamples can't show" in found.problem_at(0.001)
-
-
-def test_simultaneous_limits_of_two_groups_are_the_normal_ones() -> None:
-    rates, n = np.array([[0.5, 0.3]]), 2000
-    found = intervals.simultaneous(rates, group_draws(rates, n, b=20_000), Across.DIFFERENCE)
-    half = 1.96 * math.sqrt((0.25 + 0.21) / n)
-    assert found.limits(0.05) == pytest.approx((0.2 - half, 0.2 + half), abs=0.002)
-
-
-def test_more_groups_widen_the_limits() -> None:
-    widths = []
-    for groups in (2, 5, 10):
-        rates = np.full((1, groups), 0.3)
-        low, high = intervals.simultaneous(rates, group_draws(rates, 200), Across.DIFFERENCE).limits(0.05)
-        widths.append(high - low)
-    assert widths == sorted(widths)
-
-
-def test_ten_equal_groups_are_not_failed() -> None:
-    """A plain bootstrap of the largest difference never holds its true value 0; these limits do."""
-    random = np.random.default_rng(2)
-    failed = plain_failed = 0
-    for run in range(100):
-        rates = random.binomial(100, 0.3, size=(1, 10)) / 100
-        draws = group_draws(rates, 100, b=300, seed=run)
-        failed += intervals.simultaneous(rates, draws, Across.DIFFERENCE).limits(0.05)[0] > 0
-        plain_failed += np.quantile(across_groups(Across.DIFFERENCE, draws), 0.05) > 0
-    assert failed <= 10
-    assert plain_failed == 100
-
-
-def test_a_ratio_to_a_rate_of_zero_has_no_limits() -> None:
-    rates = np.array([[0.0, 0.4]])
-    found = intervals.simultaneous(rates, group_draws(rates, 100), Across.RATIO)
-    assert found.limits(0.05) == (-math.inf, math.inf)
-    assert "rate is 0" in (found.problem or "")
 
 
 def test_a_calibrated_model_is_seldom_failed_for_its_distance() -> None:

@@ -1,0 +1,110 @@
+"""Limits of one number across groups, such as the largest difference between two of them.
+
+The number is the largest of many comparisons, and a bootstrap of it takes the one that happens to be largest for
+the right one. To show that it is small enough, every comparison has to be shown so on its own; the true largest
+is among them, so no correction for their number is due (Berger 1982, intersection-union). To show that it is too
+large one comparison is enough, which must hold for all of them at once (Tukey's idea).
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from evaluation.metrics.base import Across, across_groups
+from evaluation.stats.comparisons import Comparisons, Groups, farthest, made_up_rows, rank_at, reach
+from evaluation.stats.intervals import MAX_UNDEFINED, Interval
+from evaluation.types import FloatArray
+
+
+def group_value(model: Groups, across: Across, most: float = 1.0) -> Interval:
+    """Limits of one model's number across groups, which lies between 0 and `most`.
+
+    Shares get rows that are made up, in every draw and group on average one that hits and one that does not:
+    they keep a group in which all rows are alike from passing for one in which all always would be.
+
+    >>> random = np.random.default_rng(1)
+    >>> rates = np.array([[0.3, 0.5]])
+    >>> draws = rates + random.normal(0, 0.02, (1000, 1, 2))
+    >>> low, high = group_value(Groups(rates, draws), Across.DIFFERENCE).limits(0.05)
+    >>> round(low, 2), round(high, 2)
+    (0.14, 0.25)
+    """
+    method = (
+        "bootstrap of every group" if across in (Across.WORST, Across.LARGEST) else "bootstrap of every pair"
+    )
+    rates, drawn = model.rates, _with_made_up_rows(model)
+    value = float(across_groups(across, rates))
+    if across is Across.RATIO:
+        if not (rates > 0).all():
+            return Interval.missing(method, "a group's rate is 0, a ratio to it has no interval")
+        rates, drawn = np.log(rates), np.log(drawn, out=np.full(drawn.shape, math.nan), where=drawn > 0)
+    defined = ~np.isnan(drawn).any(axis=(1, 2))
+    if not defined.any():
+        return Interval.missing(method, "no resample has a value")
+    largest = _largest(Groups(rates, drawn[defined]), Across.DIFFERENCE if across is Across.RATIO else across)
+
+    def limits(level: float) -> tuple[float, float]:
+        low, high = largest.limits(level)
+        if across is Across.RATIO:
+            low, high = math.exp(-high), math.exp(-low)
+        elif across is Across.WORST:
+            low, high = -high, -low
+        if not math.isfinite(low + high):
+            return -math.inf, math.inf
+        return max(0.0, min(low, value)), min(most, max(high, value))
+
+    missing = 1 - float(defined.mean())
+    problem = f"{missing:.1%} of the resamples have no value" if missing > MAX_UNDEFINED else None
+    return replace(largest, method=method, limits=limits, problem=problem)
+
+
+def _largest(model: Groups, across: Across) -> Interval:
+    """Limits of the largest comparison."""
+    comparisons, b = Comparisons.of(across, model.rates), len(model.draws)
+    values, strays = [], []
+    for block in comparisons.blocks(b):
+        values.append(block.values(model.rates))
+        strays.append(farthest(values[-1] - block.values(model.draws), 0.5))
+    value, stray = np.concatenate(values), np.concatenate(strays, axis=1)
+    above = farthest(reach(comparisons, model), 0.5)
+
+    def limits(level: float) -> tuple[float, float]:
+        rank = rank_at(level, b)
+        if rank == 0:
+            return -math.inf, math.inf
+        return float(value.max() - above[rank - 1]), float((value + stray[rank - 1]).max())
+
+    return Interval("", limits, resamples=b)
+
+
+def _with_made_up_rows(model: Groups) -> FloatArray:
+    if model.base is None:
+        return model.draws
+    hits, misses = made_up_rows((2, *model.draws.shape), stream=1)
+    moved = (hits * (1 - model.rates) - misses * model.rates) / model.base
+    return np.asarray(np.clip(model.draws + moved, 0.0, 1.0))
+
+
+def least_share(rates: FloatArray, base: FloatArray) -> Interval:
+    """Limits of the least of many shares of independent rows, exact in every group (Clopper and Pearson 1934).
+
+    rates, base: (rates, groups) shares and the rows behind them.
+
+    >>> low, high = least_share(np.array([[0.9, 0.95]]), np.array([[100.0, 20.0]])).limits(0.05)
+    >>> round(low, 3), round(high, 3)
+    (0.784, 0.951)
+    """
+    from scipy.special import betaincinv
+
+    hits = np.round(rates * base)
+
+    def limits(level: float) -> tuple[float, float]:
+        low = np.where(hits > 0, betaincinv(np.maximum(hits, 1), base - hits + 1, level), 0.0)
+        # Any of the shares may prove the least to be below its limit, so they divide the error.
+        every = level / rates.size
+        misses = base - hits
+        high = np.where(misses > 0, 1 - betaincinv(np.maximum(misses, 1), hits + 1, every), 1.0)
+        return float(low.min()), float(high.min())
+
+    return Interval("exact binomial in every group", limits)

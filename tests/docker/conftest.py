@@ -102,7 +102,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     reference = home / "reference.parquet"
     pl.DataFrame({"input.amount": [0.1], "input.sex": ["f"], "prediction": [0]}).write_parquet(reference)
     content = json.loads(EXAMPLE.read_text())
-    content["release"] |= {"model": "small", "commit": "0123456789abcdef0123456789abcdef01234567"}
+    content["release"] |= {
+        "id": "20261121-230512-1a2b3c4d",
+        "model": "small",
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+    }
     content["training"]["model_digest"] = model_digest(model_dir)
     content["evidence"] = {"reference.parquet": digest_file(reference)}
     return Bundle.make(

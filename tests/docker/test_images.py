@@ -1,5 +1,6 @@
 """Images, built for real on a local base and run as a lane runs them."""
 
+import base64
 import json
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from evaluation.errors import EnvironmentProblem, UserError
 from mlops.decision.keys import make_own_key
 from mlops.decision.record import DecisionRecord
 from mlops.decision.signed import SignedRecord
+from mlops.decision.trust import TRUSTED_KEYS, trust
 from mlops.packaging.bundle import Bundle, model_digest
 from mlops.packaging.docker_cli import DockerClient
 from mlops.packaging.image import BuildOptions, Device, Image, build_image, build_train_image
@@ -140,6 +142,21 @@ def test_gpu_layout_on_the_local_base(
     assert engine.ask(*label, made.reference) == "gpu"
     container = run(made.reference, "--publish", "127.0.0.1::8080")
     ready(engine.ask("port", container, "8080/tcp").splitlines()[0])
+
+
+def test_trusts_the_keys_that_were_trusted_where_it_was_built_or_those_it_is_given(
+    engine: DockerClient, image: Image
+) -> None:
+    baked = json.loads(engine.ask("image", "inspect", "--format", "{{json .Config.Env}}", image.reference))
+    assert f"{TRUSTED_KEYS}={trust().text}" in baked
+    assert not [line for line in baked if "SIGNING" in line]
+    other = base64.b64encode(bytes(32)).decode()
+    confined = ("--rm", "--read-only", "--tmpfs", "/tmp", "--env", f"{TRUSTED_KEYS}={other}")
+    done = subprocess.run(
+        [engine.program, "run", *confined, image.reference], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert "which is not trusted here" in done.stderr
 
 
 def test_a_model_that_does_not_load_is_never_an_image(

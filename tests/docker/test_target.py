@@ -1,5 +1,6 @@
 """Lanes as containers, on a real engine."""
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from evaluation.errors import EnvironmentProblem, UserError
 from mlops.config import ServeConfig
+from mlops.decision.trust import TRUSTED_KEYS, trust
 from mlops.packaging.bundle import Bundle
 from mlops.packaging.docker_cli import DockerClient
 from mlops.packaging.image import Image
@@ -87,6 +89,8 @@ def test_the_life_of_a_lane(  # noqa: PLR0917 - fixtures
 
 def test_runs_confined(start: Callable[..., Lane], engine: DockerClient, image: Image) -> None:
     lane = start(image)
+    given = engine.ask("inspect", "--format", "{{json .Config.Env}}", lane.handle)
+    assert f"{TRUSTED_KEYS}={trust().text}" in json.loads(given)
     host = engine.ask(
         "inspect",
         "--format",

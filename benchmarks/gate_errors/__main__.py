@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     if asked.json is not None:
         kept = Results.read(asked.json) if asked.only and asked.json.exists() else found
         kept.updated(found).write(asked.json)
-    return _conclude(found)
+    return _conclude(found, short=asked.smoke)
 
 
 def _asked(arguments: Sequence[str]) -> argparse.Namespace:
@@ -86,10 +86,11 @@ def _show(found: Results) -> None:
             console.print(line)
 
 
-def _conclude(found: Results) -> int:
+def _conclude(found: Results, *, short: bool) -> int:
     claims = [row for row in found.rows if row.holds is not None]
     held = [row for row in claims if row.holds]
-    print(f"{len(held)} of {len(claims)} claims hold; {sum(_cpu(found).values()):,.0f} s of CPU")
+    shown = "" if short else f"{len(held)} of {len(claims)} claims hold; "
+    print(f"{shown}{sum(_cpu(found).values()):,.0f} s of CPU")
     broken = [row for row in found.rows if row.breaks]
     for row in broken:
         print(

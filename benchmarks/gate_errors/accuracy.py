@@ -91,7 +91,7 @@ G1 = Design(
         Place(
             f"psi {psi:.0%}, n {n}, d = {shown}",
             20_000,
-            1000 if shown == "-t" else 0,
+            (1000 if n < 10_000 else 400) if shown == "-t" else 0,
             partial(_accuracy, psi, n, shown),
         )
         for psi, n, shown in product((0.03, 0.08, 0.16), (200, 500, 2000, 10_000), DIFFERENCES)

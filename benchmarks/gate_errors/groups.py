@@ -91,7 +91,12 @@ G8 = Design(
     "Difference between groups, at most 0.1",
     8000,
     [
-        Place(_name(k, n, truth), 20_000 if k == 2 else 4000, 100, partial(_parity, k, n, truth))
+        Place(
+            _name(k, n, truth),
+            4000 if k == 2 else 1000,
+            100 if n == 200 else 0,
+            partial(_parity, k, n, truth),
+        )
         for k, n, truth in product((2, 5, 10), (100, 200, 500), TRUTHS)
         # With two groups there is only one pair.
         if k > 2 or truth != TRUTHS[2]

@@ -1,5 +1,6 @@
 """G6: many slices of one line of policy, none or one of them broken."""
 
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 
@@ -8,7 +9,7 @@ import numpy as np
 from benchmarks.gate_errors.jobs import Design, Place
 from benchmarks.gate_errors.rates import Cell, Row
 from benchmarks.gate_errors.tally import OURS, POINT
-from benchmarks.gate_errors.weigh import ALPHA, OfCounts, decided, policy
+from benchmarks.gate_errors.weigh import ALPHA, decided, evidence, policy
 from benchmarks.gate_errors.worlds import Codes, generator, paired_counts, right_answers
 from evaluation.stats.corrections import holm
 from evaluation.types import Outputs, Task, Verdict
@@ -16,7 +17,7 @@ from evaluation.types import Outputs, Task, Verdict
 _PSI = 0.08
 # In the broken slice 1 % of the rows are won and 11 % lost.
 _BROKEN_PSI, _BROKEN_D = 0.12, -0.10
-_WHOLE_PATH = 25
+_WHOLE_PATH = 10
 
 
 def _sliced(size: tuple[int, int, float], broken: bool, number: int, runs: int) -> list[Row]:
@@ -26,8 +27,8 @@ def _sliced(size: tuple[int, int, float], broken: bool, number: int, runs: int) 
     drawn = paired_counts(random, runs * slices, n, _PSI, 0.0).reshape(runs, slices, 4)
     if broken:
         drawn[:, 0] = paired_counts(random, runs, n, _BROKEN_PSI, _BROKEN_D)
-    by_counts = OfCounts(tolerance)
-    failed = [_failed(run, by_counts) for run in drawn]
+    weighed = _Slices(tolerance)
+    failed = [weighed.failed(run) for run in drawn]
     for run, named in zip(drawn[:_WHOLE_PATH], failed, strict=False):
         if _whole_path(run, tolerance) != named:
             raise RuntimeError(f"{cell.name}: the whole path names other slices than its lower layer")
@@ -49,15 +50,27 @@ def _sliced(size: tuple[int, int, float], broken: bool, number: int, runs: int) 
     return rows
 
 
-def _failed(run: Codes, by_counts: OfCounts) -> set[int]:
-    """Slices that fail by Holm's correction over all of them."""
-    found = [by_counts.weigh(counts) for counts in run]
-    adjusted = holm([each.p_fail for each in found])
-    return {
-        index
-        for index, (each, p) in enumerate(zip(found, adjusted, strict=True))
-        if each.verdict is Verdict.FAIL and p <= ALPHA
-    }
+@dataclass
+class _Slices:
+    """Which slices fail; each table of counts is weighed once."""
+
+    tolerance: float
+    known: dict[tuple[int, int, int], float] = field(default_factory=dict)
+
+    def failed(self, run: Codes) -> set[int]:
+        """Slices that fail by Holm's correction over all of them.
+
+        A slice whose corrected evidence is below the level fails by its limits too, as these are the other
+        side of the same test.
+        """
+        adjusted = holm([self._evidence(counts) for counts in run])
+        return {index for index, p in enumerate(adjusted) if p <= ALPHA}
+
+    def _evidence(self, counts: Codes) -> float:
+        key = (int(counts[0]), int(counts[1]), int(counts.sum()))
+        if key not in self.known:
+            self.known[key] = evidence(self.tolerance, counts)
+        return self.known[key]
 
 
 def _whole_path(run: Codes, tolerance: float) -> set[int]:

@@ -16,7 +16,7 @@ from evaluation.metrics.base import Sample
 from evaluation.metrics.builtin import find_metric
 from evaluation.plan import AT_MOST, NO_WORSE, bound_line
 from evaluation.run import measure
-from evaluation.stats.estimate import Answer, Bound, Question, Settings, estimate
+from evaluation.stats.estimate import Bound, Question, Settings, estimate
 from evaluation.types import Allowance, CheckKind, GateOutcome, Measurement, Outputs, Task, Verdict
 
 ALPHA = 0.05
@@ -24,12 +24,11 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Weighed:
-    """A verdict, its limits (nan for none) and the evidence of a failure (1.0 for none)."""
+    """A verdict and its limits, nan for none."""
 
     verdict: Verdict
     low: float
     high: float
-    p_fail: float
 
     def covers(self, truth: float) -> bool:
         """Whether the truth lies within the limits; no limits exclude nothing."""
@@ -39,36 +38,37 @@ class Weighed:
 def weigh(
     metric: str, bound: float, challenger: Sample, other: Sample | None = None, level: float = ALPHA
 ) -> Weighed:
-    """Ask the estimate and the judge of a check: `no worse than the champion by`, or `at most` without one."""
-    known = find_metric(metric)
-    kind, comparison = (CheckKind.ABSOLUTE, AT_MOST) if other is None else (CheckKind.CHAMPION, NO_WORSE)
-    line = Bound(*bound_line(kind, comparison, known.direction, bound))
+    """Ask the estimate and the judge of a check: `no worse than the champion by`, or `at most` without one.
+
+    The evidence against the bound, which only families of checks need, is left out; see `evidence`.
+    """
+    question = Question(find_metric(metric), challenger, other)
     # The number of the draws that `measure` makes for all rows, so that resamples are the same in both layers.
-    stream = zlib.crc32(b"all rows")
-    [answer] = estimate([Question(known, challenger, other, line)], Settings(1 - level), stream=stream)
+    [answer] = estimate([question], Settings(1 - level), stream=zlib.crc32(b"all rows"))
     measurement = Measurement(
         id=metric,
         metric=metric,
-        kind=kind,
-        direction=known.direction,
-        comparison=comparison,
+        kind=CheckKind.ABSOLUTE if other is None else CheckKind.CHAMPION,
+        direction=question.metric.direction,
+        comparison=AT_MOST if other is None else NO_WORSE,
         bound=bound,
         estimate=answer.estimate,
         challenger=answer.challenger,
         champion=answer.champion,
     )
     verdict, _ = (absolute if other is None else champion).judge(measurement)
-    return _weighed(verdict, answer)
-
-
-def _weighed(verdict: Verdict, answer: Answer | Measurement) -> Weighed:
     low, high = answer.estimate.low, answer.estimate.high
-    return Weighed(
-        verdict,
-        np.nan if low is None else low,
-        np.nan if high is None else high,
-        1.0 if answer.p_fail is None else answer.p_fail,
-    )
+    return Weighed(verdict, np.nan if low is None else low, np.nan if high is None else high)
+
+
+def evidence(tolerance: float, counts: Codes) -> float:
+    """The smallest error at which accuracy is worse than the champion's by the tolerance, 1.0 for none."""
+    known = find_metric("accuracy")
+    mine, theirs = right_answers(counts)
+    target = np.ones(len(mine), dtype=np.int64)
+    line = Bound(*bound_line(CheckKind.CHAMPION, NO_WORSE, known.direction, tolerance))
+    [answer] = estimate([Question(known, Sample(target, mine), Sample(target, theirs), line)], Settings())
+    return 1.0 if answer.p_fail is None else answer.p_fail
 
 
 @dataclass

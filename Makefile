@@ -4,7 +4,7 @@ BIN := .venv/bin
 # fewest: one version for every Python, so that a model pinned under 3.11 fits into an image with 3.12.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: demo test check bench lock setup clean
+.PHONY: demo test check bench peers lock setup clean
 
 setup: .venv/ready
 
@@ -33,12 +33,20 @@ check: setup  ## Lint, types, import contracts, workflows, Dockerfiles
 bench: setup  ## Ratios and error rates, printed
 	$(BIN)/python -m benchmarks
 
+peers: .venv-peers/ready  ## Other gates, for python -m benchmarks.gate_errors --full
+
+.venv-peers/ready: requirements/peers.txt | .venv/ready
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-peers
+	$(BIN)/uv pip install --quiet --python .venv-peers/bin/python --require-hashes -r requirements/peers.txt
+	touch $@
+
 lock: setup  ## Resolve again and pin with hashes
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt
 	$(COMPILE) --extra all --constraint requirements/dev.txt pyproject.toml -o requirements/all.txt
 	$(COMPILE) --extra serve --constraint requirements/dev.txt pyproject.toml -o requirements/serve.txt
 	$(COMPILE) --extra train --constraint requirements/dev.txt pyproject.toml -o requirements/train.txt
+	$(COMPILE) --group peers --constraint requirements/dev.txt -o requirements/peers.txt
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache weighbridge-demo
+	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache weighbridge-demo

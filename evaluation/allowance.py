@@ -5,8 +5,8 @@ Hardt 2015 for holdouts). So a test set's error is shared out among as many chal
 challenger's share is spread over the times that it is asked about as the test set grows (Lan and DeMets 1983).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from evaluation.row_sketch import RowSketch, containment
 from evaluation.stats.sequential import level_of_look
@@ -26,6 +26,8 @@ class Weighing:
     candidate: digest of what makes the challenger; rows, sketch: of the test set. share: error that its looks may
     spend together, 0 where nothing was left for it. looks: rows at every look so far, this one last, empty where it
     was refused. planned_rows: the schedule that its first look fixed.
+    columns: what the sketch is of, sorted; empty where nobody knows. views: for a test set that has gained columns, its
+    sketch by the columns that earlier ones had.
     """
 
     candidate: str
@@ -34,11 +36,17 @@ class Weighing:
     share: float = 0.0
     looks: tuple[int, ...] = ()
     planned_rows: int | None = None
+    columns: tuple[str, ...] = ()
+    views: Mapping[tuple[str, ...], RowSketch] = field(default_factory=dict)
+
+    def seen_as(self, past: "Weighing") -> RowSketch:
+        """The sketch of this test set that can be compared with an earlier one's."""
+        return self.views.get(past.columns, self.sketch)
 
     def given(self, found: Allowance, share: float) -> "Weighing":
         """What goes into the history once the decision may be made, or may not."""
         looks = () if found.problem is not None else found.looks
-        return replace(self, share=share, looks=looks, planned_rows=found.planned_rows)
+        return replace(self, share=share, looks=looks, planned_rows=found.planned_rows, views={})
 
 
 def allowance(
@@ -61,7 +69,7 @@ def allowance(
     >>> found.candidate, found.overlap
     (2, 1.0)
     """
-    same = [past for past in history if same_set(past.sketch, this.sketch)]
+    same = [past for past in history if same_set(past.sketch, this.seen_as(past))]
     mine = [past for past in same if past.candidate == this.candidate and past.looks]
     names = list(dict.fromkeys([past.candidate for past in same] + [this.candidate]))
     share = share_left(alpha, candidates, same, this)
@@ -98,7 +106,7 @@ def share_left(alpha: float, candidates: int, history: Sequence[Weighing], this:
     An equal share, or what others on the same test set have left of alpha; a challenger keeps what it was first given.
     0 where that is less than 1 % of an equal share.
     """
-    same = [past for past in history if same_set(past.sketch, this.sketch)]
+    same = [past for past in history if same_set(past.sketch, this.seen_as(past))]
     given: dict[str, float] = {}
     for past in same:
         given[past.candidate] = max(past.share, given.get(past.candidate, 0.0))
@@ -116,7 +124,7 @@ def _looks(mine: Sequence[Weighing], this: Weighing) -> tuple[int, ...]:
 
 
 def _repeats(past: Weighing, this: Weighing) -> bool:
-    return past.rows == this.rows and past.sketch == this.sketch
+    return past.rows == this.rows and past.sketch == this.seen_as(past)
 
 
 def _last(mine: Sequence[Weighing]) -> Weighing:
@@ -125,10 +133,13 @@ def _last(mine: Sequence[Weighing]) -> Weighing:
 
 def _overlap(same: Sequence[Weighing], this: Weighing) -> float:
     """Share of this test set's rows that the others had."""
-    seen = RowSketch(())
-    for past in same:
-        seen = seen.union(past.sketch)
-    return containment(this.sketch, seen)
+    shares = [0.0]
+    for columns in {past.columns for past in same}:
+        alike, seen = [past for past in same if past.columns == columns], RowSketch(())
+        for past in alike:
+            seen = seen.union(past.sketch)
+        shares.append(containment(this.seen_as(alike[0]), seen))
+    return max(shares)
 
 
 def _all_judged(found: Allowance) -> str:
@@ -160,7 +171,7 @@ def _look_problem(mine: Sequence[Weighing], this: Weighing, planned_rows: int | 
             f"gate.planned_rows was {mine[0].planned_rows:,} at the first look at this challenger and is {now} now: "
             "the schedule of looks stays as it was"
         )
-    kept = containment(last.sketch, this.sketch)
+    kept = containment(last.sketch, this.seen_as(last))
     if kept < KEPT:
         return (
             f"only {kept:.0%} of the {last.rows:,} rows of the last look at this challenger are still there: "

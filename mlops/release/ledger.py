@@ -16,6 +16,8 @@ from mlops.release.run import Release
 
 TAG = "weighing"
 _CODE = frozenset({".py"})
+# Characters of a tag that the names of columns may take.
+_NAMES = 1200
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Entry:
             "looks": found.looks,
             "planned_rows": found.planned_rows,
             "sketch": found.sketch.to_text(),
+            "columns": found.columns if len(json.dumps(found.columns)) < _NAMES else (),
         }
         return json.dumps(content, allow_nan=False)
 
@@ -45,7 +48,8 @@ class Entry:
         """Read what `to_text` wrote; raises ValueError, KeyError or TypeError for anything else."""
         content = json.loads(text)
         sketch, at = RowSketch.from_text(content.pop("sketch")), str(content.pop("at"))
-        weighing = Weighing(**{**content, "looks": tuple(content["looks"])}, sketch=sketch)
+        content |= {name: tuple(content[name]) for name in ("looks", "columns")}
+        weighing = Weighing(**content, sketch=sketch)
         return cls(run_id, at, weighing)
 
 
@@ -55,7 +59,8 @@ def allowance_for(release: Release) -> Allowance:
     A release that was entered before it was killed finds its entry, and is told the same again.
     """
     project, run_id = release.project, release.journal.result(Step.TRAIN)["run_id"]
-    this, known = _weighing(project), entries(project.registry)
+    known = entries(project.registry)
+    this = _weighing(project, known)
     own = next((entry for entry in known if entry.run_id == run_id and _same(entry.weighing, this)), None)
     history = [
         entry.weighing for entry in known if own is None or (entry.at, entry.run_id) < (own.at, run_id)
@@ -68,7 +73,8 @@ def allowance_for(release: Release) -> Allowance:
 
 def coming(project: Project) -> Allowance:
     """What a release of the project as it is now would be told; nothing is entered."""
-    return _ask(project, [entry.weighing for entry in entries(project.registry)], _weighing(project))
+    known = entries(project.registry)
+    return _ask(project, [entry.weighing for entry in known], _weighing(project, known))
 
 
 def entries(registry: Registry) -> list[Entry]:
@@ -101,9 +107,18 @@ def candidate_id(project: Project) -> str:
     return digest_bytes(canonical_json(content))
 
 
-def _weighing(project: Project) -> Weighing:
+def _weighing(project: Project, known: list[Entry]) -> Weighing:
+    """This project's challenger on its holdout, which is known again although it has gained columns."""
     holdout = project.dataset.evaluate
-    return Weighing(candidate_id(project), holdout.height, RowSketch.of(holdout))
+    columns = tuple(sorted(holdout.columns))
+    fewer = {entry.weighing.columns for entry in known if set(entry.weighing.columns) < set(columns)} - {()}
+    return Weighing(
+        candidate=candidate_id(project),
+        rows=holdout.height,
+        sketch=RowSketch.of(holdout),
+        columns=columns,
+        views={names: RowSketch.of(holdout.select(names)) for names in fewer},
+    )
 
 
 def _ask(project: Project, history: list[Weighing], this: Weighing) -> Allowance:

@@ -1,7 +1,7 @@
 """The history of a holdout on a real MLflow store: who counts, what is a look, and what a killed step leaves."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +162,17 @@ def test_what_makes_another_challenger(user: User, change: Any, candidate: int) 
     assert user.evaluate().candidate == candidate
 
 
+def test_a_holdout_that_gained_a_column_is_known_again(user: User) -> None:
+    user.evaluate()
+    user.edit("other")
+    user.holdout(rows(0, 1000).with_columns(b=pl.col("a") * 2))
+    found = user.evaluate()
+    assert (found.candidate, found.overlap) == (2, 1.0)
+    user.edit("yet another")
+    user.holdout(rows(0, 1000).with_columns(b=pl.col("a") * 2, c=pl.lit(1)).reverse())
+    assert user.evaluate().candidate == 3
+
+
 def test_asking_what_would_come_enters_nothing(user: User) -> None:
     assert ledger.coming(user.project()).candidate == 1
     user.evaluate()
@@ -230,7 +241,12 @@ def test_an_entry_that_cannot_be_read_stops_the_release(user: User, text: str) -
 
 def test_an_entry_fits_a_tag() -> None:
     sketch = RowSketch(tuple(range(2**64 - SIZE, 2**64)))
-    weighing = Weighing("ab" * 32, 10**9, sketch, 0.005, tuple(range(10**8, 10**8 + 100)), 10**9)
+    weighing = Weighing("ab" * 32, 10**9, sketch, 0.005, tuple(range(10**8, 10**8 + 50)), 10**9)
     entry = ledger.Entry("run", "2026-11-22T02:03:04.000005+00:00", weighing)
     assert len(entry.to_text()) <= 5000
     assert ledger.Entry.from_text("run", entry.to_text()) == entry
+    named = replace(entry, weighing=replace(weighing, columns=tuple(f"column_{i}" for i in range(80))))
+    assert len(named.to_text()) <= 5000
+    assert ledger.Entry.from_text("run", named.to_text()) == named
+    wide = replace(entry, weighing=replace(weighing, columns=tuple(f"column_{i}" for i in range(800))))
+    assert ledger.Entry.from_text("run", wide.to_text()) == entry

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.config import GateConfig
+from evaluation.errors import UserError
 from evaluation.gate.decide import decide
 from evaluation.json_codec import outcome_from_json, outcome_to_json
 from evaluation.run import measure
 from evaluation.types import Allowance, GateOutcome, Task
 from mlops.decision.canonical import digest_file
 from mlops.decision.record import FILE_NAME, DecisionRecord
+from mlops.decision.signed import SignedRecord
 from mlops.release.evidence import EVIDENCE, Answers
 
 _DECIDED = ("verdict", "consequence", "checks", "not_compared", "allowance", "notes")
@@ -46,7 +48,7 @@ def replay(folder: Path) -> Replay:
     Raises UserError where the record or the predictions are gone.
     """
     record = DecisionRecord.read(folder / FILE_NAME)
-    differences = list(_files(record, folder))
+    differences = [*_signature(record, folder), *_files(record, folder)]
     if record.content["training"] is None or not record.content["evidence"]:
         found = json.loads((folder / "validation.json").read_bytes())
         differences += _compare("validation", record.content["validation"], found)
@@ -78,6 +80,13 @@ def decide_again(
         overview=(),
     )
     return decide(measurements, gate, today=datetime.fromisoformat(record.content["decided_at"]).date())
+
+
+def _signature(record: DecisionRecord, folder: Path) -> Iterator[Difference]:
+    try:
+        SignedRecord.read(folder).require_authentic(record.digest)
+    except UserError as error:
+        yield Difference("signature", "by a key that is trusted here", error.found)
 
 
 def _files(record: DecisionRecord, folder: Path) -> Iterator[Difference]:

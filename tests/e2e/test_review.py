@@ -59,6 +59,15 @@ def test_what_was_changed_since_is_told(history: "UserProject") -> None:
     assert "verdict: recorded pass, found fail" in ran.output
 
 
+def test_a_record_that_was_altered_is_told(history: "UserProject") -> None:
+    chosen = all_decided(history.open())[1]
+    path = chosen.folder / "decision.json"
+    path.write_bytes(path.read_bytes().replace(b'"verdict":"pass"', b'"verdict":"fail"', 1))
+    ran = history("replay", chosen.id)
+    assert ran.code == 1
+    assert "signature: recorded by a key that is trusted here, found the signature beside" in ran.output
+
+
 def test_predictions_that_are_gone_are_named(history: "UserProject") -> None:
     chosen = all_decided(history.open())[1]
     (chosen.folder / PREDICTIONS).unlink()

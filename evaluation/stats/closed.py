@@ -16,11 +16,12 @@ from evaluation.metrics.base import (
     Ranking,
     Sample,
 )
-from evaluation.stats.delong import placements, spread
+from evaluation.stats.delong import area, area_difference, placements
 from evaluation.stats.differing import bound
 from evaluation.stats.guards import too_alike
 from evaluation.stats.intervals import Interval, wilson
-from evaluation.stats.means import by_unit, influence, linear, student
+from evaluation.stats.means import by_unit, influence, linear
+from evaluation.stats.student import student, student_of_share
 from evaluation.stats.tango import tango
 
 
@@ -88,22 +89,21 @@ def _difference(metric: Metric, challenger: Sample, champion: Sample, value: flo
 
 
 def _spread(metric: Metric, challenger: Sample, champion: Sample | None, value: float) -> Interval:
-    paired = "" if champion is None else "paired "
     if isinstance(metric.design, Ranking) and challenger.units is None:
         beaten, beating = placements(challenger)
-        if champion is not None:
-            theirs = placements(champion)
-            beaten, beating = beaten - theirs[0], beating - theirs[1]
-        if min(len(beaten), len(beating)) < 2:
-            return Interval.missing(f"{paired}DeLong", "fewer than two rows of a class")
-        found = spread(beaten, beating)
-        return student(value, found.error, found.freedom, f"{paired}DeLong")
+        if champion is None:
+            return area(beaten, beating)
+        theirs = placements(champion)
+        return area_difference(beaten - theirs[0], beating - theirs[1])
     moves = influence(metric, challenger)
     if champion is not None:
         moves = moves - influence(metric, champion)
+    paired = "" if champion is None else "paired "
     if challenger.units is None:
         return linear(value, moves, f"{paired}Student t")
-    return linear(value, by_unit(moves, challenger.units), f"{paired}Student t over units")
+    share = champion is None and isinstance(metric.design, Proportion | Ranking)
+    limits = student_of_share if share else student
+    return linear(value, by_unit(moves, challenger.units), f"{paired}Student t over units", limits)
 
 
 def _within(interval: Interval, low: float, high: float) -> Interval:

@@ -1,11 +1,20 @@
 """Area under the ROC curve in closed form: its variance from where every row is placed among the other class."""
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
 from evaluation.metrics.base import Sample, scores
+from evaluation.stats.intervals import Interval
+from evaluation.stats.student import student, student_of_share
 from evaluation.types import FloatArray, IntArray
+
+# With fewer rows of the rarer class than this on the wrong side of the other, a spread is little known.
+_FEW_MISPLACED = 5
+# An area of 1 has no variance; so close to it there is one.
+_EDGE = 1e-12
+_TOO_FEW = "fewer than two rows of a class"
 
 
 @dataclass(frozen=True)
@@ -58,3 +67,86 @@ def spread(beaten: FloatArray, beating: FloatArray) -> Spread:
     if variance == 0:
         return Spread(0.0, 1.0)
     return Spread(variance**0.5, variance**2 / sum(part**2 / freedom for part, freedom in parts))
+
+
+def area_difference(beaten: FloatArray, beating: FloatArray) -> Interval:
+    """Limits of the difference of two areas, from differences of placements on the same rows."""
+    method = "paired DeLong"
+    if min(len(beaten), len(beating)) < 2:
+        return Interval.missing(method, _TOO_FEW)
+    found = spread(beaten, beating)
+    return student(float(beaten.mean()), found.error, found.freedom, method)
+
+
+def area(beaten: FloatArray, beating: FloatArray) -> Interval:
+    """Limits of one area from its placements, on the scale of log odds.
+
+    On the area's own scale the low limit lies above the truth in up to 21 of 100 samples (20 positives, area
+    .96). Where hardly any row of the rarer class is misplaced the log odds are not enough either, and the
+    limits are at least as wide as Hanley and McNeil's. Source: Pepe 2003, "The statistical evaluation of
+    medical tests for classification and prediction", section 5.2.5.
+
+    >>> random = np.random.default_rng(1)
+    >>> rows = Sample(np.arange(200) % 2, np.zeros(200), random.normal(size=200) + np.arange(200) % 2)
+    >>> low, high = area(*placements(rows)).limits(0.05)
+    >>> round(low, 3), round(high, 3)
+    (0.726, 0.833)
+    """
+    method = "DeLong"
+    if min(len(beaten), len(beating)) < 2:
+        return Interval.missing(method, _TOO_FEW)
+    value, found = float(beaten.mean()), spread(beaten, beating)
+    interval = student_of_share(value, found.error, found.freedom, method)
+    if min(len(beaten), len(beating)) * min(value, 1 - value) >= _FEW_MISPLACED:
+        return interval
+    modelled = hanley_mcneil(value, len(beaten), len(beating))
+
+    def outer(level: float) -> tuple[float, float]:
+        (low, high), (other_low, other_high) = interval.limits(level), modelled.limits(level)
+        return min(low, other_low), max(high, other_high)
+
+    return Interval(f"{method}, at least Hanley-McNeil", outer)
+
+
+def hanley_mcneil(value: float, positives: int, negatives: int) -> Interval:
+    """Score limits of an area: the areas that this one does not reject, by the spread that each would have.
+
+    The spread is that of exponential scores, for most others it is a little too large. It leaves width even
+    where every row is placed right. Source: Hanley and McNeil 1982, "The meaning and use of the area under a
+    receiver operating characteristic (ROC) curve", Radiology 143; inverted as in Newcombe 2006, Statistics in
+    Medicine 25.
+
+    >>> low, high = hanley_mcneil(1.0, 20, 100).limits(0.05)
+    >>> round(low, 3), high
+    (0.937, 1.0)
+    """
+    from scipy.optimize import brentq
+
+    if value < 0.5:
+        mirrored = hanley_mcneil(1 - value, positives, negatives).limits
+        return Interval("Hanley-McNeil", lambda level: (1 - mirrored(level)[1], 1 - mirrored(level)[0]))
+
+    def limits(level: float) -> tuple[float, float]:
+        z = NormalDist().inv_cdf(1 - level)
+
+        def beyond(true: float) -> float:
+            return (value - true) ** 2 - z * z * _exponential(true, positives, negatives)
+
+        inside = min(value, 1 - _EDGE)
+        if beyond(inside) >= 0:
+            return value, value
+        high = brentq(beyond, inside, 1.0) if beyond(1.0) > 0 else 1.0
+        return float(brentq(beyond, 0.0, inside)), float(high)
+
+    return Interval("Hanley-McNeil", limits)
+
+
+def _exponential(true: float, positives: int, negatives: int) -> float:
+    """Variance of the area of exponential scores."""
+    two_positives, two_negatives = true / (2 - true), 2 * true**2 / (1 + true)
+    spread = (
+        true * (1 - true)
+        + (positives - 1) * (two_positives - true**2)
+        + (negatives - 1) * (two_negatives - true**2)
+    )
+    return max(0.0, spread) / (positives * negatives)

@@ -1,35 +1,23 @@
-"""Limits of means and ratios: Student's t on values a row, or on sums a unit."""
+"""Limits of means and ratios, from values a row or sums a unit."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from evaluation.metrics.base import Mean, Metric, Proportion, Ranking, Sample
 from evaluation.stats.delong import placements
 from evaluation.stats.intervals import Interval
+from evaluation.stats.student import student
 from evaluation.types import FloatArray, IntArray
 
-NO_SPREAD = "every row gives the same value, so the interval has no width"
 
-
-def student(value: float, spread: float, freedom: float, method: str) -> Interval:
-    """Limits value +- t * spread, Student's t with so many degrees of freedom.
-
-    >>> low, high = student(1.0, 0.1, 9, "t").limits(0.05)
-    >>> round(low, 3), round(high, 3)
-    (0.817, 1.183)
-    """
-    from scipy.special import stdtrit
-
-    def limits(level: float) -> tuple[float, float]:
-        reach = -float(stdtrit(freedom, level)) * spread
-        return value - reach, value + reach
-
-    return Interval(method, limits, NO_SPREAD if spread == 0 else None)
-
-
-def linear(value: float, influence: FloatArray, method: str) -> Interval:
+def linear(
+    value: float, influence: FloatArray, method: str, limits: Callable[..., Interval] = student
+) -> Interval:
     """Limits of a value that moves by the sum of `influence`, (units,), one number a unit, summing to 0.
+
+    limits: `student`, or `student_of_share`.
 
     >>> x = np.array([1.0, 2.0, 3.0, 6.0])
     >>> low, high = linear(3.0, (x - x.mean()) / 4, "t").limits(0.05)
@@ -43,7 +31,7 @@ def linear(value: float, influence: FloatArray, method: str) -> Interval:
     # What rounding leaves of no spread at all.
     if spread < 1e-14 * max(1.0, abs(value)):
         spread = 0.0
-    return student(value, spread, units - 1, method)
+    return limits(value, spread, units - 1, method)
 
 
 def influence(metric: Metric, sample: Sample) -> FloatArray:

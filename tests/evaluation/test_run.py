@@ -285,7 +285,7 @@ def test_a_metric_that_raises_is_inconclusive(data: Data, make_gate: MakeGate) -
     def broken(sample: object) -> float:
         raise RuntimeError("out of cheese")
 
-    metrics = {**METRICS, "broken": replace(METRICS["roc_auc"], name="broken", point=broken)}
+    metrics = {**METRICS, "broken": replace(METRICS["average_precision"], name="broken", point=broken)}
     gate = make_gate({"metric": "broken", "at_least": 0.0}, POLICY[0])
     outcome = decide(data.measure(gate, metrics=metrics), gate)
     assert [check.verdict for check in outcome.checks] == [Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.PASS]

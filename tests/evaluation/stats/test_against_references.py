@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 from sklearn import metrics as sklearn_metrics
 from statsmodels.stats.proportion import proportion_confint
 
 from evaluation.metrics.base import Sample
 from evaluation.metrics.builtin import METRICS
+from evaluation.stats.delong import hanley_mcneil
 from evaluation.stats.differing import most
 from evaluation.stats.estimate import Question, Settings, estimate
 from evaluation.stats.tango import score, tango
@@ -77,6 +78,12 @@ def constrained_score(won: int, lost: int, n: int, difference: float) -> float:
     return (won - lost - n * difference) / math.sqrt(n * (2 * share + difference - difference**2))
 
 
+def on_log_odds(value: float, low: float) -> Limits:
+    """Symmetric limits that end at `low`, made symmetric on the scale of log odds by the delta method."""
+    half = (value - low) / (value * (1 - value))
+    return special.expit(special.logit(value) - half), special.expit(special.logit(value) + half)
+
+
 def delong_by_pairs(challenger: Sample, champion: Sample | None = None) -> Limits:
     """Structural components from all pairs, as in the paper, with Satterthwaite's t of SciPy."""
 
@@ -92,6 +99,8 @@ def delong_by_pairs(challenger: Sample, champion: Sample | None = None) -> Limit
     a, b = rows.var(ddof=1) / len(rows), columns.var(ddof=1) / len(columns)
     freedom = (a + b) ** 2 / (a**2 / (len(rows) - 1) + b**2 / (len(columns) - 1))
     half = stats.t.isf(LEVEL, freedom) * math.sqrt(a + b)
+    if champion is None:
+        return on_log_odds(rows.mean(), rows.mean() - half)
     return rows.mean() - half, rows.mean() + half
 
 
@@ -166,8 +175,7 @@ def jackknifed_area(sample: Sample) -> Limits:
         areas.append(sklearn_metrics.roc_auc_score(sample.target[kept], sample.score[kept]))
     spread = math.sqrt((len(names) - 1) * np.var(areas))
     area = sklearn_metrics.roc_auc_score(sample.target, sample.score)
-    half = stats.t.isf(LEVEL, len(names) - 1) * spread
-    return area - half, area + half
+    return on_log_odds(area, area - stats.t.isf(LEVEL, len(names) - 1) * spread)
 
 
 @dataclass(frozen=True)
@@ -203,7 +211,8 @@ def won_in_units(one: Sample, two: Sample) -> Limits:
 
 
 def precise_in_units(sample: Sample) -> Limits:
-    return ratio_by_units((sample.label * sample.target) * 1.0, sample.label * 1.0, sample.units)
+    low, high = ratio_by_units((sample.label * sample.target) * 1.0, sample.label * 1.0, sample.units)
+    return on_log_odds((low + high) / 2, low)
 
 
 CASES = [
@@ -288,3 +297,41 @@ def test_models_that_differ_on_few_rows_are_bounded_by_how_many(name: str) -> No
         )
     assert found.method == "bound on differing rows"
     assert (found.low, found.high) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("positives", "negatives"), [(12, 300), (40, 40), (500, 30)])
+@pytest.mark.parametrize("value", [0.02, 0.6, 0.95, 1.0])
+def test_hanley_and_mcneils_limits_are_areas_just_not_rejected(
+    value: float, positives: int, negatives: int
+) -> None:
+    """Either limit is as many of its own standard errors from the value as the level asks for."""
+
+    def error(true: float) -> float:
+        # Their own formula is for an order that is better than none.
+        area = true if value > 0.5 else 1 - true
+        q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+        total = area * (1 - area) + (positives - 1) * (q1 - area**2) + (negatives - 1) * (q2 - area**2)
+        return math.sqrt(total / (positives * negatives))
+
+    for limit in hanley_mcneil(value, positives, negatives).limits(LEVEL):
+        assert limit in (0.0, 1.0) or abs(limit - value) / error(limit) == pytest.approx(1.6448536, rel=1e-6)
+
+
+def test_an_area_of_few_misplaced_rows_is_as_wide_as_the_model_says() -> None:
+    random = np.random.default_rng(8)
+    target = (np.arange(400) < 15).astype(np.int64)
+    sample = Sample(target, target, random.normal(size=400) + 2.5 * target)
+    [answer] = estimate([Question(METRICS["roc_auc"], sample)], Settings())
+    found = answer.estimate
+    narrow, wide = delong_by_pairs(sample), hanley_mcneil(found.value, 15, 385).limits(LEVEL)
+    assert found.method == "DeLong, at least Hanley-McNeil"
+    assert (found.low, found.high) == pytest.approx((min(narrow[0], wide[0]), max(narrow[1], wide[1])))
+
+
+def test_a_perfect_order_has_limits() -> None:
+    target = np.repeat([0, 1], [300, 40])
+    [answer] = estimate([Question(METRICS["roc_auc"], Sample(target, target, target * 0.5))], Settings())
+    found = answer.estimate
+    assert found.usable
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert 0.9 < found.low < 0.99

@@ -1,18 +1,19 @@
 import { shorten } from "./text.js";
-import { bound, interval, measured, where } from "./words.js";
+import { bound, interval, measured, spared, where } from "./words.js";
 
 // GitHub shows ten errors and ten warnings of a step; the summary has all of them.
 const LIMIT = 10;
 const LENGTH = 2000;
 
-/** One annotation for each check that did not pass: {level: "error" | "warning", title, message}, failures first. */
+/** One annotation for each check that did not pass: {level, title, message}, failures first, then what is open; what
+ * stops nothing is a notice. */
 export function annotations(decision) {
   const all = [
     ...(decision.validation?.checks ?? []).filter(open).map(ofData),
     ...decision.checks.filter(open).map(ofCheck),
   ];
   if (all.length === 0 && decision.verdict !== "pass") all.push(ofWhole(decision));
-  return ["error", "warning"].flatMap((level) => shown(all.filter((item) => item.level === level)));
+  return ["error", "warning", "notice"].flatMap((level) => shown(all.filter((item) => item.level === level)));
 }
 
 function open({ verdict }) {
@@ -25,10 +26,11 @@ function level(verdict) {
 
 function ofCheck(check) {
   const percent = check.estimate.confidence === null ? "" : ` (one-sided limits at ${Number((check.estimate.confidence * 100).toPrecision(4))} %)`;
+  const why = spared(check);
   return {
-    level: level(check.verdict),
+    level: why === null ? level(check.verdict) : "notice",
     title: shorten(`${check.metric}, ${where(check)}: ${check.verdict}`, 200),
-    message: shorten(`${measured(check)} on ${where(check)}: ${interval(check.estimate)}${percent}; bound: ${bound(check)}. ${check.reason}`.trim(), LENGTH),
+    message: shorten(`${measured(check)} on ${where(check)}: ${interval(check.estimate)}${percent}; bound: ${bound(check)}. ${check.reason}${why === null ? "" : ` (${why})`}`.trim(), LENGTH),
   };
 }
 

@@ -21,6 +21,7 @@ export function parseDecision(text) {
   }
   return {
     verdict: verdict(content.verdict, "verdict"),
+    consequence: textOrNull(content.consequence, "consequence"),
     release: release(content.release),
     policy: textOrNull(record(content.policy ?? {}, "policy").digest, "policy.digest"),
     data: data(content.data ?? {}),
@@ -119,8 +120,20 @@ function check(found, index) {
     champion: numberOrNull(found.champion, `${place}.champion`),
     rows: Object.entries(record(found.rows ?? {}, `${place}.rows`)).map(([column, value]) => [column, String(value)]),
     groups: list(found.groups ?? [], `${place}.groups`).map(String),
+    tier: textOrNull(found.tier, `${place}.tier`) ?? "critical",
+    waiver: waiver(found.waiver ?? null, `${place}.waiver`),
     verdict: verdict(found.verdict, `${place}.verdict`),
     reason: textOrNull(found.reason, `${place}.reason`) ?? "",
+  };
+}
+
+function waiver(found, place) {
+  if (found === null) return null;
+  record(found, place);
+  return {
+    owner: string(found.owner, `${place}.owner`),
+    reason: string(found.reason, `${place}.reason`),
+    until: string(found.until, `${place}.until`),
   };
 }
 

@@ -1,6 +1,6 @@
 import { VERDICTS } from "./decision.js";
 import { count, escape, number } from "./text.js";
-import { bound, interval, measured, tally, where } from "./words.js";
+import { bound, interval, measured, spared, tally, where } from "./words.js";
 
 const MARKS = { pass: "✅", fail: "❌", inconclusive: "⚠️" };
 // A summary may be 1 MiB; a row is below 1 kB with any name that a person would choose.
@@ -25,13 +25,19 @@ export function missing(message) {
   return `<h2>⚠️ Gate: no decision record</h2>\n\n<p>${escape(message)}</p>`;
 }
 
-function head({ verdict, release, champion, checks: all }) {
+const CONSEQUENCES = {
+  hold: " <b>Held</b>: it is registered as challenger and does not serve.",
+  promote: " <b>It may serve</b>: the policy lets open checks go by.",
+};
+
+function head({ verdict, consequence, release, champion, checks: all }) {
   const against = champion === null ? "no champion to compare with" : `against champion version ${champion.version}`;
   const commit = release.commit === null ? "" : ` of commit <code>${escape(release.commit.slice(0, 12))}</code>`;
   const dirty = release.dirty ? ", <b>with changes that were not committed</b>" : "";
+  const allowed = verdict === "inconclusive" ? (CONSEQUENCES[consequence] ?? "") : "";
   return [
     `<h2>${MARKS[verdict]} Gate: ${escape(verdict)} — ${escape(release.model)}</h2>`,
-    `<p>Release <code>${escape(release.id)}</code>${commit}${dirty}; ${escape(against)}. ${escape(tally(all))}.</p>`,
+    `<p>Release <code>${escape(release.id)}</code>${commit}${dirty}; ${escape(against)}. ${escape(tally(all))}.${allowed}</p>`,
   ].join("\n\n");
 }
 
@@ -55,7 +61,7 @@ function checks({ checks: all }) {
       number(check.champion),
       `<span title="${escape(measured(check))}">${escape(interval(check.estimate))}</span>`,
       escape(bound(check)),
-      escape(check.reason),
+      escape([check.reason, spared(check)].filter((part) => part !== null).join(" – ")),
     ]);
   const rest = all.length - rows.length;
   const more = rest > 0 ? `\n\n<p>${count(rest, "more check")} in the record; those shown are the worst.</p>` : "";

@@ -20,6 +20,14 @@ export function bound({ comparison, bound: limit }) {
   return `${comparison.replaceAll("_", " ")} ${number(limit)}`;
 }
 
+/** Why a check that did not pass stops nothing, or null for one that does. */
+export function spared({ tier, waiver, verdict }) {
+  if (verdict === "pass") return null;
+  if (waiver !== null) return `waived by ${waiver.owner} until ${waiver.until}: ${waiver.reason}`;
+  if (tier === "advisory") return "advisory";
+  return tier === "supporting" && verdict === "inconclusive" ? "supporting: only proven harm stops a release" : null;
+}
+
 /** What the interval is an interval of. */
 export function measured({ kind, metric }) {
   return kind === "champion" ? `${metric}, challenger minus champion` : metric;

@@ -60,3 +60,22 @@ test("a long reason is cut", () => {
   const [only] = annotate({ checks: [check({ verdict: "fail", reason: "x".repeat(5000) })] });
   assert.equal(only.message.length, 2000);
 });
+
+const waiver = { check: "recall*", owner: "ana", reason: "labels come late", until: "2026-12-31" };
+
+for (const [name, changes, why] of [
+  ["a waived failure", { verdict: "fail", waiver }, "waived by ana until 2026-12-31: labels come late"],
+  ["an advisory failure", { verdict: "fail", tier: "advisory" }, "advisory"],
+  ["an open supporting check", { verdict: "inconclusive", tier: "supporting" }, "supporting: only proven harm stops a release"],
+]) {
+  test(`${name} is a notice that says why it stops nothing`, () => {
+    const [only] = annotate({ checks: [check(changes)], verdict: "pass" });
+    assert.equal(only.level, "notice");
+    assert.ok(only.message.endsWith(`(${why})`), only.message);
+  });
+}
+
+test("a failed supporting check is an error", () => {
+  const [only] = annotate({ checks: [check({ verdict: "fail", tier: "supporting" })] });
+  assert.equal(only.level, "error");
+});

@@ -88,3 +88,18 @@ test("a policy of thousands of slices stays below GitHub's limit of 1 MiB, the w
 test("a missing record is said, escaped", () => {
   assert.equal(missing("no <record>"), "<h2>⚠️ Gate: no decision record</h2>\n\n<p>no &lt;record&gt;</p>");
 });
+
+for (const [consequence, said] of [
+  ["stop", "0 failed, 1 inconclusive, 0 passed of 1 check.</p>"],
+  ["hold", "<b>Held</b>: it is registered as challenger and does not serve.</p>"],
+  ["promote", "<b>It may serve</b>: the policy lets open checks go by.</p>"],
+]) {
+  test(`an open release says what becomes of it: ${consequence}`, () => {
+    const found = page({ verdict: "inconclusive", consequence, checks: [check({ verdict: "inconclusive" })] });
+    assert.ok(found.split("\n\n")[1].endsWith(said));
+  });
+}
+
+test("a check that stops nothing says why", () => {
+  assert.match(page({ checks: [check({ verdict: "fail", tier: "advisory", reason: "Found." })] }), /<td>Found\. – advisory<\/td>/);
+});

@@ -14,24 +14,20 @@ from numpy.typing import NDArray
 from evaluation.columns import unit_codes
 from evaluation.config import GateConfig
 from evaluation.forecast.assumed import assumed
+from evaluation.forecast.needed import MOST_UNITS, Probe, distance, needed, prober, reach
 from evaluation.forecast.pilot import Pilot
 from evaluation.forecast.policy import answerable, with_edges
 from evaluation.forecast.simulate import Judge, Seen, Simulation, simulate
-from evaluation.metrics.base import Distance, GroupRates, Metric, Need
+from evaluation.metrics.base import Metric, Need
 from evaluation.metrics.builtin import METRICS
 from evaluation.plan import Line, expand, latency_requests
 from evaluation.samples import models
-from evaluation.stats.power import OUT_OF_REACH, chance_to_pass, needed_units, resolvable
+from evaluation.stats.power import chance_to_pass, needed_units, resolvable
 from evaluation.types import Allowance, CheckKind, IntArray, Outputs, Task, Tier
 
-POWER = 0.8
-# Units that are needed are told down to this part of those at hand.
-FEWEST = 4
-# More rows than this are not drawn: every one more only helps, and it takes long enough.
-MOST_UNITS = 100_000
 _WORK = 4_000_000
 _LEAST_RUNS = 40
-_Z_POWER = NormalDist().inv_cdf(POWER)
+_SHARE_OF_RUNS = 0.8
 
 
 class Basis(StrEnum):
@@ -48,9 +44,9 @@ class CheckForecast:
     """What one check can decide.
 
     n: units at hand. value: what is taken for the truth: 0 against the champion, else the pilot's; None unknown.
-    needed: units for 80 % power, or a quarter of those at hand where fewer would do. resolvable: the least distance
-    between truth and bound that the units at hand decide with 80 %. chance: that an equally good model passes. Each
-    None where it can't be told; `note` says why.
+    needed: units for 80 % power. resolvable: the least distance between truth and bound that the units at hand decide
+    with 80 %. chance: that an equally good model passes. Each None where it can't be told;
+    `note` says why.
     """
 
     id: str
@@ -112,32 +108,50 @@ def forecast(  # noqa: PLR0913 - keyword-only, one for each thing that a forecas
     codes = unit_codes(frame, gate.unit) if gate.unit else np.arange(frame.height)
     units = len(np.unique(codes))
     judge = Judge(task, gate, replace(allowance, problem=None), metrics)
-    seen: Simulation | None = None
+    advance = progress or (lambda _: None)
+    drawn: _Runs | None = None
     notes: list[str] = []
     if pilot is not None:
         judge, notes = answerable(judge, pilot)
     if pilot is not None and judge.gate.checks:
-        drawn = min(units, MOST_UNITS)
-        if drawn < units:
-            notes.append(f"Simulated on {drawn:,} of {units:,} units: the chances are at least these.")
-        runs = min(runs, max(_LEAST_RUNS, _WORK // drawn))
-        seen = simulate(pilot, judge, units=drawn, runs=runs, progress=progress)
-    classes = models(task, target, [Outputs(target)])[0].sample.target
-    checks = tuple(_check(line, _Holdout(codes, classes, gate), seen, pilot, allowance) for line in lines)
-    chance = None if seen is None else seen.passed
+        drawn = _draw(pilot, judge, units, runs, lambda share: advance(_SHARE_OF_RUNS * share))
+        if drawn.units < units:
+            notes.append(f"Simulated on {drawn.units:,} of {units:,} units: the chances are at least these.")
+    holdout = _Holdout(codes, models(task, target, [Outputs(target)])[0].sample.target, gate)
+    checks = []
+    for done, line in enumerate(lines, start=1):
+        checks.append(_check(line, holdout, drawn, allowance))
+        advance(_SHARE_OF_RUNS + (1 - _SHARE_OF_RUNS) * done / len(lines))
+    chance = None if drawn is None else drawn.simulation.passed
     if allowance.problem is not None:
         notes, chance = [f"No release can pass now: {allowance.problem}.", *notes], 0.0
     return GateForecast(
-        checks=checks,
+        checks=tuple(checks),
         allowance=allowance,
         pilot=None if pilot is None else pilot.name,
         chance=chance,
-        error=None if seen is None else _error(seen),
-        runs=0 if seen is None else seen.runs,
+        error=None if drawn is None else _error(drawn.simulation),
+        runs=0 if drawn is None else drawn.simulation.runs,
         units=units,
         unit=gate.unit or "row",
         notes=tuple(notes),
     )
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Releases on so many units each, made of a pilot."""
+
+    pilot: Pilot
+    judge: Judge
+    units: int
+    simulation: Simulation
+
+
+def _draw(pilot: Pilot, judge: Judge, units: int, runs: int, progress: Callable[[float], None]) -> _Runs:
+    units = min(units, MOST_UNITS)
+    runs = min(runs, max(_LEAST_RUNS, _WORK // units))
+    return _Runs(pilot, judge, units, simulate(pilot, judge, units=units, runs=runs, progress=progress))
 
 
 def _error(seen: Simulation) -> float:
@@ -163,9 +177,7 @@ class _Holdout:
         return self.classes if line.part is None else self.classes[line.part.mask]
 
 
-def _check(
-    line: Line, holdout: _Holdout, seen: Simulation | None, pilot: Pilot | None, allowance: Allowance
-) -> CheckForecast:
+def _check(line: Line, holdout: _Holdout, drawn: _Runs | None, allowance: Allowance) -> CheckForecast:
     timed = Need.LATENCY in line.metric.needs
     unit = "request" if timed else holdout.gate.unit or "row"
     base = CheckForecast(
@@ -179,37 +191,25 @@ def _check(
         unit=unit,
         basis=Basis.NONE,
     )
-    found = None if seen is None else seen.checks.get((line.id, line.comparison))
-    if found is None:
+    found = None if drawn is None else drawn.simulation.checks.get((line.id, line.comparison))
+    if drawn is None or found is None:
         return _from_assumptions(base, line, holdout, allowance)
-    basis = Basis.PAIR if pilot is not None and pilot.champion is not None else Basis.SINGLE
-    return _from_runs(replace(base, basis=basis, chance=found.passed), line, found)
+    basis = Basis.SINGLE if drawn.pilot.champion is None else Basis.PAIR
+    probe = prober(line, found, drawn.pilot, drawn.judge, drawn.units)
+    return _from_runs(replace(base, basis=basis, chance=found.passed), line, found, probe)
 
 
-def _from_runs(base: CheckForecast, line: Line, seen: Seen) -> CheckForecast:
-    """A check decides with 80 % where truth and bound lie so far apart: the limit from the value, and z(0.8) of the
-    values' spread. Both shrink with the square root of the units.
-    """
-    if len(seen.values) < 2 or seen.truth is None:
-        return replace(base, chance=0.0, note=seen.problem)
-    bound, above = line.bound_line
-    half = float((seen.values - seen.lows if above else seen.highs - seen.values).mean())
-    reach = half + _Z_POWER * float(seen.values.std(ddof=1))
-    if isinstance(line.metric.design, GroupRates | Distance):
-        # Largest differences and sums of gaps lie beyond the truth, the more the fewer the units.
-        beyond = float(seen.values.mean()) - seen.truth
-        reach += -beyond if above else beyond
-    distance = seen.truth - bound if above else bound - seen.truth
+def _from_runs(base: CheckForecast, line: Line, seen: Seen, probe: Probe) -> CheckForecast:
+    far = reach(line, seen)
     base = replace(base, value=seen.truth, note=seen.problem)
-    if reach <= 0:
+    if far is None or seen.truth is None:
         return base
-    base = replace(base, resolvable=reach * math.sqrt(seen.n / base.n))
-    if distance <= 0:
+    base = replace(base, resolvable=far * math.sqrt(seen.n / base.n))
+    if distance(line, seen.truth) <= 0:
         return replace(base, note="a model as good as the pilot's breaks the bound")
-    factor = (reach / distance) ** 2
-    # Intervals from much fewer units are wider than the square root says: they are bounded, not told.
-    least = math.ceil(base.n / FEWEST)
-    return replace(base, needed=max(least, math.ceil(seen.n * factor)) if factor <= OUT_OF_REACH else None)
+    if Need.LATENCY in line.metric.needs:
+        return replace(base, needed=base.n if distance(line, seen.truth) >= far else None)
+    return replace(base, needed=needed(line, seen, probe))
 
 
 def _from_assumptions(

@@ -56,6 +56,7 @@ class Seen:
 
     truth: float | None
     n: float
+    usable: float
     values: FloatArray
     lows: FloatArray
     highs: FloatArray
@@ -113,6 +114,7 @@ def _seen(checks: list[CheckResult], truth: float | None) -> Seen:
     return Seen(
         truth=truth,
         n=float(np.mean([estimate.n for estimate in usable])) if usable else 0.0,
+        usable=len(usable) / len(checks),
         values=values,
         lows=lows,
         highs=highs,

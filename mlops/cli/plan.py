@@ -105,6 +105,7 @@ def _table(found: "GateForecast") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
+    from evaluation.gate.outlook import two_digits
     from evaluation.reports.numbers import number
 
     table = Table(
@@ -117,7 +118,7 @@ def _table(found: "GateForecast") -> "Table":
             Text(check.id),
             _bound(check),
             _count(check.n, check.unit),
-            _needed(check),
+            _UNTOLD if check.needed is None else f"{two_digits(check.needed):,}",
             _UNTOLD if check.resolvable is None else number(check.resolvable),
             _UNTOLD if check.chance is None else f"{check.chance:.0%}",
             check.basis.value,
@@ -141,16 +142,6 @@ def _foot(found: "GateForecast") -> list[str]:
         )
         lines.append(f"An equally good model passes the gate with a chance of {found.chance:.0%}{doubt}.")
     return [*lines, *dict.fromkeys(found.notes), *_LEGEND]
-
-
-def _needed(check: "CheckForecast") -> str:
-    """Units for 80 % power, in two digits; `under` where they are known to be fewer than a part of those at hand."""
-    from evaluation.forecast.plan import FEWEST
-    from evaluation.gate.outlook import two_digits
-
-    if check.needed is None:
-        return _UNTOLD
-    return ("under " if check.needed <= check.n / FEWEST + 1 else "") + f"{two_digits(check.needed):,}"
 
 
 def _bound(check: "CheckForecast") -> str:

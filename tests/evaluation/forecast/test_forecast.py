@@ -57,12 +57,6 @@ def test_paired_accuracy_is_the_closed_form(pilot: MakePilot, n: int, passes: fl
     assert (check.n, check.unit, told.runs) == (n, "row", 200)
 
 
-def test_far_fewer_units_are_bounded_only(pilot: MakePilot) -> None:
-    """A tolerance of 10 points would take some 50 rows; intervals of 50 rows are another matter than those of 2,000."""
-    (check,) = ask(gate({**ACCURACY, "no_worse_than_champion_by": 0.1}), pilot(2000), pilot(2000)).checks
-    assert check.needed == 500
-
-
 def test_the_same_assumed_without_answers(pilot: MakePilot) -> None:
     (check,) = ask(gate(ACCURACY), pilot(2000), None).checks
     assert check.basis is Basis.ASSUMED
@@ -72,24 +66,29 @@ def test_the_same_assumed_without_answers(pilot: MakePilot) -> None:
     assert ask(gate(ACCURACY), pilot(2000), None).chance is None
 
 
-def test_rows_that_are_needed_are_enough(pilot: MakePilot) -> None:
-    """As many rows as were told pass in about 80 % of releases, whatever the kind of interval."""
-    policy = gate(
-        {"metric": "accuracy", "at_least": 0.83},
-        {"metric": "roc_auc", "no_worse_than_champion_by": 0.008},
-        {"metric": "f1", "no_worse_than_champion_by": 0.015},
-        {"metric": "demographic_parity_difference", "groups": ["sex"], "at_most": 0.12},
-    )
+NEEDED = {
+    "a fixed bound": ({"metric": "accuracy", "at_least": 0.83}, 0.05),
+    "closed form": ({"metric": "roc_auc", "no_worse_than_champion_by": 0.008}, 0.05),
+    "resampled": ({"metric": "f1", "no_worse_than_champion_by": 0.015}, 0.05),
+    "groups": ({"metric": "demographic_parity_difference", "groups": ["sex"], "at_most": 0.12}, 0.05),
+    "far fewer, in slices": (
+        {"metric": "recall", "slices": ["sex"], "no_worse_than_champion_by": 0.08},
+        0.005,
+    ),
+}
+
+
+@pytest.mark.parametrize(("check", "level"), NEEDED.values(), ids=NEEDED.keys())
+def test_rows_that_are_needed_are_enough(pilot: MakePilot, check: dict[str, object], level: float) -> None:
+    """On as many rows as were told, about 80 % of releases pass; the number itself is off by some 10 %."""
+    policy, allowance, runs = gate(check), Allowance(0.05, level), 100
     given, random = pilot(3000, seed=4), np.random.Generator(np.random.PCG64(20261121))
-    runs = 150
-    for index, told in enumerate(ask(policy, given, given, runs=150).checks):
-        assert told.needed is not None
-        judge = Judge(
-            Task.BINARY, policy.model_copy(update={"checks": (policy.checks[index],)}), WHOLE, METRICS
-        )
-        outcomes = [judge.decide(identical_release(given, told.needed, None, random)) for _ in range(runs)]
-        passed = sum(outcome.verdict is Verdict.PASS for outcome in outcomes) / runs
-        assert passed == pytest.approx(0.8, abs=3 * math.sqrt(0.16 / runs) + 0.04), told.id
+    told = ask(policy, given, given, allowance, runs=100).checks[0]
+    assert told.needed is not None
+    judge, rows = Judge(Task.BINARY, policy, allowance, METRICS), math.ceil(3000 * told.needed / told.n)
+    outcomes = [judge.decide(identical_release(given, rows, None, random)) for _ in range(runs)]
+    passed = sum(outcome.checks[0].verdict is Verdict.PASS for outcome in outcomes) / runs
+    assert passed == pytest.approx(0.8, abs=3 * math.sqrt(0.16 / runs) + 0.05)
 
 
 def test_what_was_told_is_what_happens(pilot: MakePilot) -> None:
@@ -105,7 +104,7 @@ def test_what_was_told_is_what_happens(pilot: MakePilot) -> None:
         {"metric": "latency_p95_ms", "at_most": 17},
     )
     allowance = Allowance(0.05, 0.01, candidates=5)
-    given, runs = pilot(1200, timed=True), 100
+    given, runs = pilot(1000, timed=True), 60
     told = ask(policy, given, given, allowance, runs=runs)
     random = np.random.Generator(np.random.PCG64(20261121))
     judge = Judge(Task.BINARY, plan.with_edges(policy, given.frame), allowance, METRICS)
@@ -220,7 +219,9 @@ def test_a_huge_holdout_is_not_drawn_whole(pilot: MakePilot, monkeypatch: pytest
     shares: list[float] = []
     told = ask(gate(ACCURACY), pilot(2000), pilot(2000), runs=200, progress=shares.append)
     assert "500 of 2,000" in told.notes[0]
-    assert told.runs == len(shares) == 50
+    assert told.runs == 50
+    assert len(shares) > 50
+    assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert told.checks[0].resolvable == pytest.approx(2.486 * math.sqrt(0.08 / 2000), rel=0.15)
     assert told.checks[0].needed == pytest.approx(4946, rel=0.3)

@@ -16,6 +16,8 @@ from benchmarks.gate_errors.worlds import ACCURACY, Codes, generator, paired_cou
 
 _WHOLE_PATH = 10
 _MLFLOW_RUNS = 2000
+# Where fewer rows differ on average, Tango's limits are known to fail somewhat more than the stated share.
+_FEW_DIFFER = 10
 
 
 _TOLERANCE = 0.01
@@ -27,7 +29,7 @@ def _accuracy(psi: float, n: int, shown: str, number: int, runs: int) -> list[Ro
     d = DIFFERENCES[shown] * tolerance
     cell = Cell("G1", f"psi {psi:.0%}, n {n}, d = {shown}", runs)
     counts = paired_counts(generator(number), runs, n, psi, d)
-    rows = _ours(cell, counts, tolerance, shown, truth=d)
+    rows = _ours(cell, counts, tolerance, shown, psi)
     if shown == "0":
         rows.append(_against_oracle(cell, counts, tolerance, psi, rows[2].count or 0))
     return rows + _others(cell, counts, tolerance)
@@ -37,16 +39,23 @@ def _few(n: int, psi: float, tolerance: float, number: int, runs: int) -> list[R
     """One cell of G2: the challenger is worse by exactly the tolerance, few rows differ."""
     cell = Cell("G2", f"n {n}, differing {psi:.0%}, t {tolerance:g}", runs)
     counts = paired_counts(generator(number), runs, n, psi, -tolerance)
-    return _ours(cell, counts, tolerance, "-t", truth=None) + _others(cell, counts, tolerance)
+    return _ours(cell, counts, tolerance, "-t", psi) + _others(cell, counts, tolerance)
 
 
-def _ours(cell: Cell, counts: Codes, tolerance: float, shown: str, *, truth: float | None) -> list[Row]:
+def _ours(cell: Cell, counts: Codes, tolerance: float, shown: str, psi: float) -> list[Row]:
     by_counts = OfCounts(tolerance)
     found = [by_counts.weigh(row) for row in counts]
     gate = policy({"metric": "accuracy", "no_worse_than_champion_by": tolerance})
     for row, fast in zip(counts[:_WHOLE_PATH], found, strict=False):
         same_by_both_layers(fast.verdict, decided_counts(gate, row).verdict, cell.name)
-    return verdicts(cell, found, DIFFERENCES[shown], truth=truth)
+    tolerances = DIFFERENCES[shown]
+    return verdicts(
+        cell,
+        found,
+        tolerances,
+        truth=None if cell.design == "G2" else tolerances * tolerance,
+        fails_known=psi * counts[0].sum() < _FEW_DIFFER,
+    )
 
 
 def _against_oracle(cell: Cell, counts: Codes, tolerance: float, psi: float, inconclusive: int) -> Row:
@@ -105,7 +114,9 @@ G2 = Design(
     "Hardly any row differs",
     2000,
     [
-        Place(f"n {n}, differing {psi:.0%}, t {tolerance:g}", 20_000, 1000, partial(_few, n, psi, tolerance))
+        Place(
+            f"n {n}, differing {psi:.0%}, t {tolerance:g}", 1_000_000, 1000, partial(_few, n, psi, tolerance)
+        )
         for n, (psi, tolerance) in product((50, 100, 200, 500), FEW)
     ],
 )

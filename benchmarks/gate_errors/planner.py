@@ -23,10 +23,11 @@ from benchmarks.gate_errors.worlds import (
     right_answers,
 )
 from evaluation.forecast.pilot import Pilot
-from evaluation.forecast.plan import POWER, forecast
+from evaluation.forecast.plan import forecast
 from evaluation.metrics.base import Sample
 from evaluation.types import Allowance, Outputs, Task, Verdict
 
+POWER = 0.8
 _PILOTS = 40
 # Sizes at which the real power is measured, in units of what was planned.
 _AROUND = (0.85, 1.0, 1.15)

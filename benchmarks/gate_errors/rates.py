@@ -17,7 +17,8 @@ class Row:
 
     count: in how many runs it happened; value: that share, or a number that is no share (count None).
     most, least: what is claimed of a share. control: whether the claim is an error rate that the gate
-    states, and not how well it does besides. cpu_s: of the whole cell, all its rules and events together.
+    states, and not how well it does besides. known: whether it is known not to hold there, so that a short
+    check does not fail for it. cpu_s: of the whole cell, all its rules and events together.
     """
 
     design: str
@@ -32,6 +33,7 @@ class Row:
     most: float | None = None
     least: float | None = None
     control: bool = False
+    known: bool = False
     note: str = ""
 
     @property
@@ -61,7 +63,7 @@ class Row:
     @property
     def breaks(self) -> bool:
         """Whether a stated error rate is exceeded by more than three standard errors."""
-        if not self.control or self.most is None:
+        if not self.control or self.known or self.most is None:
             return False
         return self.value > self.most + _FAR * math.sqrt(self.most * (1 - self.most) / self.runs)
 
@@ -99,6 +101,7 @@ class Cell:
         most: float | None = None,
         least: float | None = None,
         control: bool = False,
+        known: bool = False,
         runs: int | None = None,
         note: str = "",
     ) -> Row:
@@ -107,7 +110,20 @@ class Cell:
         value = count / runs
         se = math.sqrt(value * (1 - value) / runs)
         return Row(
-            self.design, self.name, rule, event, value, se, runs, 0.0, int(count), most, least, control, note
+            design=self.design,
+            cell=self.name,
+            rule=rule,
+            event=event,
+            value=value,
+            se=se,
+            runs=runs,
+            cpu_s=0.0,
+            count=int(count),
+            most=most,
+            least=least,
+            control=control,
+            known=known,
+            note=note,
         )
 
     def number(self, rule: str, event: str, value: float, se: float, *, most: float | None = None) -> Row:

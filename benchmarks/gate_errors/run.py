@@ -28,17 +28,14 @@ PROCESSES = 2
 def run(jobs: Sequence[Job]) -> list[Row]:
     """The rows of all jobs, in the order of the jobs."""
     found: dict[int, list[Row]] = {}
-    # The longest come first, or one process ends long after the other.
-    longest = sorted(
-        jobs, key=lambda job: job.runs * ("10000" in job.name or "10,000" in job.name) - job.number
-    )
     # Forked, a process would inherit Polars' threads without their locks.
     context = multiprocessing.get_context("spawn")
     with (
         _progress(len(jobs)) as step,
         ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=calm_threads) as pool,
     ):
-        waiting = {pool.submit(_run, job): job for job in longest}
+        # The last designs have the longest cells, which had better not be the last to end.
+        waiting = {pool.submit(_run, job): job for job in reversed(jobs)}
         for done in as_completed(waiting):
             found[waiting[done].number] = done.result()
             step()

@@ -13,12 +13,18 @@ DIFFERENCES = {"+t": 1.0, "0": 0.0, "-t/2": -0.5, "-t": -1.0, "-2t": -2.0}
 
 
 def verdicts(
-    cell: Cell, found: Sequence[Weighed], tolerances: float, *, truth: float | None = None
+    cell: Cell,
+    found: Sequence[Weighed],
+    tolerances: float,
+    *,
+    truth: float | None = None,
+    fails_known: bool = False,
 ) -> list[Row]:
     """Shares of pass, fail and inconclusive, and of limits that contain the truth.
 
     tolerances: how much better the challenger truly is, in tolerances; at -1 and below a pass is an error,
-    at -1 and above a fail is. At -2 a pass is claimed to be rarer than the 2 % that a benchmark asks for.
+    at -1 and above a fail is. At -2 a pass is claimed to be rarer: at most 2 %. fails_known: whether the rate
+    of failures is known not to hold in this cell.
     """
     said = [each.verdict for each in found]
     wrong_pass, wrong_fail = tolerances <= -1, tolerances >= -1
@@ -28,7 +34,12 @@ def verdicts(
             OURS, "pass", said.count(Verdict.PASS), most=most if wrong_pass else None, control=wrong_pass
         ),
         cell.share(
-            OURS, "fail", said.count(Verdict.FAIL), most=ALPHA if wrong_fail else None, control=wrong_fail
+            OURS,
+            "fail",
+            said.count(Verdict.FAIL),
+            most=ALPHA if wrong_fail else None,
+            control=wrong_fail,
+            known=fails_known,
         ),
         cell.share(OURS, "inconclusive", said.count(Verdict.INCONCLUSIVE)),
     ]

@@ -93,7 +93,7 @@ G8 = Design(
     [
         Place(
             _name(k, n, truth),
-            4000 if k == 2 else 1000,
+            2000 if k == 2 else 400,
             100 if n == 200 else 0,
             partial(_parity, k, n, truth),
         )

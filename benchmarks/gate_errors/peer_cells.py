@@ -49,7 +49,7 @@ def cells(designs: Sequence[str]) -> list[Asked]:
 
 def _cells() -> Iterator[Asked]:
     for n, shown, gate in product((200, 500, 2000, 10_000), ("0", "-t", "-2t"), ("statgate", "evalsig")):
-        runs = 400 if n < 10_000 else 100
+        runs = {200: 400, 500: 400, 2000: 200}.get(n, 50 if gate == "statgate" else 200)
         world = {"world": "accuracy", "n": n, "psi": 0.08, "d": DIFFERENCES[shown] * 0.01, "tolerance": 0.01}
         yield Asked(G1, f"psi 8%, n {n}, d = {shown}", gate, runs, world)
     for n, (psi, tolerance), gate in product((50, 100, 200, 500), FEW, ("statgate", "evalsig")):
@@ -58,7 +58,7 @@ def _cells() -> Iterator[Asked]:
     for cell in (place.name for place in G5.cells):
         d = DIFFERENCES[cell.rpartition(" ")[2]] * 0.01
         world = {"world": "looks", "looks": LOOKS, "psi": 0.08, "d": d, "tolerance": 0.01}
-        yield Asked(G5, cell, "statgate sequential", 400, world)
+        yield Asked(G5, cell, "statgate sequential", 100, world)
     for (units, each), shown in product(SIZES, ("0", "-t", "-2t")):
         d = DIFFERENCES[shown] * TOLERANCE
         world = {
@@ -69,7 +69,7 @@ def _cells() -> Iterator[Asked]:
             "spread": SPREAD,
             "tolerance": TOLERANCE,
         }
-        yield Asked(G7, name(units, each, shown), "statgate", 400, world)
+        yield Asked(G7, name(units, each, shown), "statgate", 200, world)
 
 
 def ask(asked: Sequence[Asked], python: Path, *, processes: int) -> list[Row]:

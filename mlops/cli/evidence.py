@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from evaluation.errors import UserError
 from mlops.cli.context import console, open_project
 
 
@@ -28,9 +29,12 @@ def history(
 ) -> int:
     """List which version served from when to when, by which decision and with which waivers."""
     from mlops.registry.history import on, parse_time, read_history, render, to_json
+    from mlops.registry.moves import utc_now
 
     project = open_project(context)
     between = parse_time(moment) if moment is not None else None
+    if between and between[0] > utc_now():
+        raise UserError(f"{moment} is still to come", expected="a day or a time that has begun, in UTC")
     whole = read_history(project.registry, project.home / "releases")
     found = on(whole, *between) if between else whole
     if as_json:

@@ -1,5 +1,7 @@
 """Resampling against SciPy's, and what it promises: seeded, paired, bounded, undisturbed by a failing metric."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -10,7 +12,7 @@ from evaluation.metrics.base import Sample
 from evaluation.metrics.builtin import METRICS
 from evaluation.stats import bootstrap
 from evaluation.stats.bootstrap import Plan, complaint, draw
-from evaluation.stats.multiplicities import multiplicities
+from evaluation.stats.multiplicities import _poisson, _thresholds, multiplicities
 from evaluation.stats.statistic import statistic
 
 
@@ -159,3 +161,15 @@ def test_a_complaint_is_one_line() -> None:
     assert complaint(ValueError("a\n  b")) == "ValueError: a b"
     assert complaint(Undefined("one class only")) == "one class only"
     assert len(complaint(ValueError("x" * 1000))) == 300
+
+
+def test_counts_have_poissons_chances_to_the_last_digit() -> None:
+    """Each 16-bit number once, and what they leave to be drawn anew, must add up to every count's chance."""
+    every = np.arange(2**16, dtype=np.uint16).view(np.uint64)
+    most = SimpleNamespace(
+        bit_generator=SimpleNamespace(random_raw=lambda n: every[:n]), random=lambda n: np.full(n, 1 - 1e-16)
+    )
+    settled = np.bincount(_poisson(most, 0.9, 2**16, 1).astype(np.int64).ravel(), minlength=30)[:10]
+    rest = np.diff(_thresholds(0.9).rest, prepend=0.0)[:10]
+    chances = settled / 2**16 + rest * (1 - settled.sum() / 2**16)
+    assert chances == pytest.approx(stats.poisson.pmf(np.arange(10), 0.9), rel=1e-9)

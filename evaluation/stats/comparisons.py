@@ -66,9 +66,7 @@ class Comparisons:
         if self.across is Across.LARGEST:
             return np.where(self.second == 0, first, -first)
         second = rates[..., self.rate, self.second]
-        if self.across is Across.DIFFERENCE:
-            return first - second
-        return -np.minimum(np.divide(first, second, out=np.ones_like(first), where=second > first), 1.0)
+        return first - second if self.across is Across.DIFFERENCE else -first / second
 
 
 def reach(comparisons: Comparisons, model: Groups) -> FloatArray:

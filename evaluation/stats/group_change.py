@@ -39,6 +39,10 @@ def group_change(challenger: Groups, champion: Groups, across: Across) -> Interv
     # Which rows are made up for whom follows from the values, so that swapping the models only turns the sign.
     my_draws, their_draws = _with_made_up_rows(challenger, champion, turned=value < 0)
     defined = ~np.isnan(my_draws + their_draws).any(axis=(1, 2))
+    if across is Across.RATIO:
+        if min(challenger.rates.min(), champion.rates.min()) <= 0:
+            return Interval.missing(method, "a group's rate is 0, a ratio to it has no interval")
+        defined &= (np.minimum(my_draws, their_draws) > 0).all(axis=(1, 2))
     if not defined.any():
         return Interval.missing(method, "no resample has a value")
     mine = Groups(challenger.rates, my_draws[defined])

@@ -189,8 +189,8 @@ def test_the_same_shares_again_are_bounded_by_the_rows(make_sample: MakeSample) 
 def test_rows_of_one_unit_are_no_more_than_one_row(make_sample: MakeSample) -> None:
     for name in ("worst_group_mae", "group_tail_error_difference"):
         sample = make_sample(find_metric(name), n=200)
-        twice = sample.take(np.tile(np.arange(200), 4))
-        units = usable(ask(name, replace(twice, units=np.tile(np.arange(200), 4))))
+        twice = sample.take(np.repeat(np.arange(200), 4))
+        units = usable(ask(name, replace(twice, units=np.repeat(np.arange(200), 4))))
         rows, alone = usable(ask(name, twice)), usable(ask(name, sample))
         assert units.n == 200
         assert units.high - units.low > 1.5 * (rows.high - rows.low)

@@ -38,7 +38,7 @@ def by_hand(mine: Groups, theirs: Groups, across: Across, rank: int) -> float:
             elif across is Across.DIFFERENCE:
                 found += [a - b for a, b in permutations(rate, 2)]
             else:
-                found += [-min(a / b, 1.0) for a, b in permutations(rate, 2)]
+                found += [-a / b for a, b in permutations(rate, 2)]
         return np.array(found)
 
     my, other = comparisons(mine.rates), comparisons(theirs.rates)
@@ -136,20 +136,36 @@ def test_a_group_in_which_no_row_differs_has_width() -> None:
     assert 0.02 < high < 0.08
 
 
+def test_a_ratio_to_a_rate_of_zero_has_no_limits() -> None:
+    mine, theirs = drawn(9)
+    rates = mine.rates.copy()
+    rates[0, 0] = 0.0
+    found = group_change(Groups(rates, mine.draws), theirs, Across.RATIO)
+    assert found.limits(0.1) == (-math.inf, math.inf)
+    assert "rate is 0" in (found.problem or "")
+    draws = mine.draws.copy()
+    draws[:5, 1, 2] = 0.0
+    assert group_change(Groups(mine.rates, draws), theirs, Across.RATIO).resamples == 94
+
+
 @pytest.mark.parametrize(
-    ("rows", "champion", "challenger"),
+    ("rows", "champion", "challenger", "across"),
     [
-        (200, [0.3, 0.3], [0.3, 0.35]),
-        (200, [0.25, 0.35], [0.2, 0.35]),
-        (300, [0.3, 0.3, 0.3], [0.3, 0.3, 0.4]),
-        (300, [0.3, 0.3, 0.4], [0.45, 0.3, 0.3]),
+        (200, [0.3, 0.3], [0.3, 0.35], Across.DIFFERENCE),
+        (200, [0.25, 0.35], [0.2, 0.35], Across.DIFFERENCE),
+        (300, [0.3, 0.3, 0.3], [0.3, 0.3, 0.4], Across.DIFFERENCE),
+        (300, [0.3, 0.3, 0.4], [0.45, 0.3, 0.3], Across.DIFFERENCE),
+        (200, [0.4, 0.4], [0.32, 0.4], Across.RATIO),
+        (200, [0.4, 0.32], [0.4, 0.28], Across.RATIO),
+        (200, [0.85, 0.85, 0.85], [0.8, 0.85, 0.85], Across.WORST),
     ],
 )
 def test_a_change_that_is_exactly_the_bound_is_rarely_passed_or_failed(
-    rows: int, champion: list[float], challenger: list[float]
+    rows: int, champion: list[float], challenger: list[float], across: Across
 ) -> None:
     theirs, mine = np.array(champion), np.array(challenger)
-    bound, differing = np.ptp(mine) - np.ptp(theirs), 0.2
+    bound = float(across_groups(across, mine[None]) - across_groups(across, theirs[None]))
+    differing = 0.2
     # Both found, only the challenger, only the champion, neither.
     only_mine, only_theirs = (differing + mine - theirs) / 2, (differing - mine + theirs) / 2
     cells = np.stack([theirs - only_theirs, only_mine, only_theirs, 1 - theirs - only_mine], axis=1)
@@ -165,7 +181,7 @@ def test_a_change_that_is_exactly_the_bound_is_rarely_passed_or_failed(
             )
             for k in (1, 2)
         ]
-        low, high = group_change(*models, Across.DIFFERENCE).limits(0.05)
+        low, high = group_change(*models, across).limits(0.05)
         passed, failed = passed + (high < bound), failed + (low > bound)
     # 5 %, and three standard errors of a share of 300 runs.
     assert max(passed, failed) / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)

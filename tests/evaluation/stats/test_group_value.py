@@ -132,6 +132,13 @@ def test_the_least_of_one_share_is_scipys_exact_interval(hits: int, rows: int) -
     assert (low, high) == (pytest.approx(expected.low), pytest.approx(expected.high))
 
 
+def test_any_of_several_shares_may_prove_the_least_too_low_so_they_divide_the_error() -> None:
+    rates, base = np.array([[0.8, 0.9], [0.95, 0.85]]), np.full((2, 2), 60.0)
+    low, high = least_share(rates, base).limits(0.08)
+    assert low == pytest.approx(binomtest(48, 60).proportion_ci(0.84, method="exact").low)
+    assert high == pytest.approx(binomtest(48, 60).proportion_ci(0.96, method="exact").high)
+
+
 @pytest.mark.parametrize(
     ("rows", "true"), [([20, 500, 500], [0.8, 0.95, 0.95]), ([50, 50, 50], [0.9, 0.9, 0.9])]
 )

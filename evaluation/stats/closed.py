@@ -21,7 +21,6 @@ from evaluation.stats.differing import bound
 from evaluation.stats.guards import too_alike
 from evaluation.stats.intervals import Interval, wilson
 from evaluation.stats.means import by_unit, influence, linear
-from evaluation.stats.student import student, student_of_share
 from evaluation.stats.tango import tango
 
 
@@ -102,8 +101,7 @@ def _spread(metric: Metric, challenger: Sample, champion: Sample | None, value: 
     if challenger.units is None:
         return linear(value, moves, f"{paired}Student t")
     share = champion is None and isinstance(metric.design, Proportion | Ranking)
-    limits = student_of_share if share else student
-    return linear(value, by_unit(moves, challenger.units), f"{paired}Student t over units", limits)
+    return linear(value, by_unit(moves, challenger.units), f"{paired}Student t over units", share=share)
 
 
 def _within(interval: Interval, low: float, high: float) -> Interval:

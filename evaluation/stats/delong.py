@@ -19,10 +19,11 @@ _TOO_FEW = "fewer than two rows of a class"
 
 @dataclass(frozen=True)
 class Spread:
-    """Standard error of an area, or of a difference of two, and its degrees of freedom."""
+    """Standard error of an area, or of a difference of two, its degrees of freedom, and how skewed it is."""
 
     error: float
     freedom: float
+    skew: float
 
 
 def placements(sample: Sample) -> tuple[FloatArray, FloatArray]:
@@ -65,8 +66,10 @@ def spread(beaten: FloatArray, beating: FloatArray) -> Spread:
     parts = [(float(np.var(part, ddof=1)) / len(part), len(part) - 1) for part in (beaten, beating)]
     variance = sum(part for part, _ in parts)
     if variance == 0:
-        return Spread(0.0, 1.0)
-    return Spread(variance**0.5, variance**2 / sum(part**2 / freedom for part, freedom in parts))
+        return Spread(0.0, 1.0, 0.0)
+    third = sum(float(((part - part.mean()) ** 3).sum()) / len(part) ** 3 for part in (beaten, beating))
+    freedom = variance**2 / sum(part**2 / freedom for part, freedom in parts)
+    return Spread(variance**0.5, freedom, third / variance**1.5)
 
 
 def area_difference(beaten: FloatArray, beating: FloatArray) -> Interval:
@@ -75,7 +78,7 @@ def area_difference(beaten: FloatArray, beating: FloatArray) -> Interval:
     if min(len(beaten), len(beating)) < 2:
         return Interval.missing(method, _TOO_FEW)
     found = spread(beaten, beating)
-    return student(float(beaten.mean()), found.error, found.freedom, method)
+    return student(float(beaten.mean()), found.error, found.freedom, method, found.skew)
 
 
 def area(beaten: FloatArray, beating: FloatArray) -> Interval:

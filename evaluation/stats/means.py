@@ -1,37 +1,38 @@
 """Limits of means and ratios, from values a row or sums a unit."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
 from evaluation.metrics.base import Mean, Metric, Proportion, Ranking, Sample
 from evaluation.stats.delong import placements
 from evaluation.stats.intervals import Interval
-from evaluation.stats.student import student
+from evaluation.stats.student import student, student_of_share
 from evaluation.types import FloatArray, IntArray
 
 
-def linear(
-    value: float, influence: FloatArray, method: str, limits: Callable[..., Interval] = student
-) -> Interval:
+def linear(value: float, influence: FloatArray, method: str, *, share: bool = False) -> Interval:
     """Limits of a value that moves by the sum of `influence`, (units,), one number a unit, summing to 0.
 
-    limits: `student`, or `student_of_share`.
+    share: whether the value is a share or an area, whose limits go by log odds.
 
-    >>> x = np.array([1.0, 2.0, 3.0, 6.0])
+    >>> x = np.array([1.0, 2.0, 4.0, 5.0])
     >>> low, high = linear(3.0, (x - x.mean()) / 4, "t").limits(0.05)
     >>> round(low, 3), round(high, 3)
-    (0.458, 5.542)
+    (0.852, 5.148)
     """
     units = len(influence)
     if units < 2:
         return Interval.missing(method, "fewer than two units")
-    spread = math.sqrt(units / (units - 1) * float(influence @ influence))
+    squares = float(influence @ influence)
+    spread = math.sqrt(units / (units - 1) * squares)
     # What rounding leaves of no spread at all.
     if spread < 1e-14 * max(1.0, abs(value)):
-        spread = 0.0
-    return limits(value, spread, units - 1, method)
+        return student(value, 0.0, units - 1, method)
+    if share:
+        return student_of_share(value, spread, units - 1, method)
+    skew = float((influence**3).sum()) / squares**1.5
+    return student(value, spread, units - 1, method, skew)
 
 
 def influence(metric: Metric, sample: Sample) -> FloatArray:

@@ -84,6 +84,17 @@ def on_log_odds(value: float, low: float) -> Limits:
     return special.expit(special.logit(value) - half), special.expit(special.logit(value) + half)
 
 
+def or_halls(limits: Limits, skew: float, t: float) -> Limits:
+    """Limits t standard errors from their middle, or where Hall's transform of the statistic is t, if farther."""
+    middle, error = sum(limits) / 2, (limits[1] - limits[0]) / (2 * t)
+
+    def transform(value: float) -> float:
+        return value + skew * value**2 / 3 + skew**2 * value**3 / 27 + skew / 6
+
+    low, high = (optimize.brentq(lambda x, at=at: transform(x) - at, -50, 50) for at in (t, -t))
+    return min(limits[0], middle - low * error), max(limits[1], middle - high * error)
+
+
 def delong_by_pairs(challenger: Sample, champion: Sample | None = None) -> Limits:
     """Structural components from all pairs, as in the paper, with Satterthwaite's t of SciPy."""
 
@@ -101,7 +112,10 @@ def delong_by_pairs(challenger: Sample, champion: Sample | None = None) -> Limit
     half = stats.t.isf(LEVEL, freedom) * math.sqrt(a + b)
     if champion is None:
         return on_log_odds(rows.mean(), rows.mean() - half)
-    return rows.mean() - half, rows.mean() + half
+    third = stats.moment(rows, 3) / len(rows) ** 2 + stats.moment(columns, 3) / len(columns) ** 2
+    return or_halls(
+        (rows.mean() - half, rows.mean() + half), third / (a + b) ** 1.5, stats.t.isf(LEVEL, freedom)
+    )
 
 
 def squared(sample: Sample) -> np.ndarray:
@@ -113,11 +127,15 @@ def off(sample: Sample) -> np.ndarray:
 
 
 def t_interval(values: np.ndarray) -> Limits:
-    return tuple(stats.ttest_1samp(values, 0.0).confidence_interval(1 - 2 * LEVEL))
+    limits = tuple(stats.ttest_1samp(values, 0.0).confidence_interval(1 - 2 * LEVEL))
+    n = len(values)
+    return or_halls(limits, stats.skew(values) / math.sqrt(n), stats.t.isf(LEVEL, n - 1))
 
 
 def paired_t(mine: np.ndarray, theirs: np.ndarray) -> Limits:
-    return tuple(stats.ttest_rel(mine, theirs).confidence_interval(1 - 2 * LEVEL))
+    limits = tuple(stats.ttest_rel(mine, theirs).confidence_interval(1 - 2 * LEVEL))
+    n = len(mine)
+    return or_halls(limits, stats.skew(mine - theirs) / math.sqrt(n), stats.t.isf(LEVEL, n - 1))
 
 
 def quantile(sample: Sample) -> Limits:
@@ -156,14 +174,17 @@ def bootstrap(name: str, *columns: np.ndarray) -> Limits:
     return tuple(found.confidence_interval)
 
 
-def ratio_by_units(hits: np.ndarray, base: np.ndarray, units: np.ndarray) -> Limits:
+def ratio_by_units(hits: np.ndarray, base: np.ndarray, units: np.ndarray, *, share: bool) -> Limits:
     """A loop over the units: the residuals of the ratio, and Student's t with one degree less."""
     names = np.unique(units)
     ratio = hits.sum() / base.sum()
     residuals = np.array([(hits - ratio * base)[units == name].sum() for name in names])
     variance = len(names) / (len(names) - 1) * (residuals**2).sum() / base.sum() ** 2
-    half = stats.t.isf(LEVEL, len(names) - 1) * math.sqrt(variance)
-    return ratio - half, ratio + half
+    t = stats.t.isf(LEVEL, len(names) - 1)
+    half = t * math.sqrt(variance)
+    if share:
+        return on_log_odds(ratio, ratio - half)
+    return or_halls((ratio - half, ratio + half), stats.skew(residuals) / math.sqrt(len(names)), t)
 
 
 def jackknifed_area(sample: Sample) -> Limits:
@@ -207,12 +228,11 @@ def scores(name: str) -> Callable[..., Limits]:
 
 def won_in_units(one: Sample, two: Sample) -> Limits:
     difference = (one.label == one.target) * 1.0 - (two.label == two.target)
-    return ratio_by_units(difference, np.ones(one.n), one.units)
+    return ratio_by_units(difference, np.ones(one.n), one.units, share=False)
 
 
 def precise_in_units(sample: Sample) -> Limits:
-    low, high = ratio_by_units((sample.label * sample.target) * 1.0, sample.label * 1.0, sample.units)
-    return on_log_odds((low + high) / 2, low)
+    return ratio_by_units((sample.label * sample.target) * 1.0, sample.label * 1.0, sample.units, share=True)
 
 
 CASES = [

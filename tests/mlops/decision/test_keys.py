@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from evaluation.errors import EnvironmentProblem, UserError
-from mlops.decision.keys import SIGNING_KEY, PublicKey, make_own_key, own_key
+from mlops.decision.keys import SIGNING_KEY, PublicKey, SigningKey, make_own_key, own_key
 from mlops.decision.trust import TRUSTED_KEYS, add_trusted, trust
 
 SEED = bytes(range(32))
@@ -63,8 +63,13 @@ def test_who_comes_second_takes_the_key_of_the_first(
     own_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = make_own_key()
-    answers = iter([None])
-    monkeypatch.setattr("mlops.decision.keys.own_key", lambda: next(answers, first))
+    real, looks = own_key, []
+
+    def not_yet_there_at_the_first_look() -> SigningKey | None:
+        looks.append(1)
+        return None if len(looks) == 1 else real()
+
+    monkeypatch.setattr("mlops.decision.keys.own_key", not_yet_there_at_the_first_look)
     assert make_own_key().public == first.public
     assert [path.name for path in own_folder.iterdir()] == ["signing_key"]
 

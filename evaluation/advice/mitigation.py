@@ -110,8 +110,12 @@ def _measured(
         "metric_after": values[1],
         "cost": worse,
         "n": before.n,
-        "note": " ".join([_GROUP_NEEDED, *([_LOTS] if lots else [])]),
+        "note": " ".join([_chosen(objective), _GROUP_NEEDED, *([_LOTS] if lots else [])]),
     }
+
+
+def _chosen(objective: str) -> str:
+    return f"The thresholds are those of the best {objective.removesuffix('_score').replace('_', ' ')} under it."
 
 
 def _of_labels(metric: Metric) -> bool:

@@ -77,6 +77,7 @@ def test_values_are_those_of_the_rows_measured_on(biased: Callable[..., Model]) 
     found = ask(biased(), "equal_opportunity_difference", main=find_metric("accuracy"))
     assert found["before"] == find_metric("equal_opportunity_difference").point(sample.take(measured))
     assert found["metric"] == "accuracy"
+    assert "the best accuracy under it" in found["note"]
     assert found["metric_before"] == find_metric("accuracy").point(sample.take(measured))
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,16 @@ _CHUNK_ROWS = 10_000
 
 def predict(
     predictor: Predictor,
-    features: pl.DataFrame,
+    features: pl.DataFrame | Iterable[pl.DataFrame],
     *,
     task: Task,
     classes: Sequence[Any] | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Outputs:
     """Ask a model about every row, in chunks, and check what comes back.
+
+    features: (n, columns), or parts of it in order, of which only one is held at a time.
+    progress: takes the rows that were answered so far.
 
     An answer that is NaN, infinite or null is kept: it is a finding about the model, which `measure`
     records as inconclusive. `classes`, where given, are the labels that the model may use.
@@ -31,13 +34,12 @@ def predict(
     Raises UserError where the model raises, gives another number of rows, an unknown label, or scores
     outside 0..1.
     """
-    parts = []
-    for start in range(0, max(features.height, 1), _CHUNK_ROWS):
-        chunk = features.slice(start, _CHUNK_ROWS)
-        if chunk.height:
-            parts.append(_ask(predictor, chunk, start))
+    parts, answered = [], 0
+    for chunk in _chunks([features] if isinstance(features, pl.DataFrame) else features):
+        parts.append(_ask(predictor, chunk, answered))
+        answered += chunk.height
         if progress is not None:
-            progress(min(1.0, (start + _CHUNK_ROWS) / max(features.height, 1)))
+            progress(answered)
     if not parts:
         return Outputs(labels=np.empty(0), scores=None)
     outputs = _join(parts)
@@ -45,6 +47,11 @@ def predict(
     if classes is not None:
         _check_labels(outputs.labels, classes)
     return outputs
+
+
+def _chunks(tables: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    for table in tables:
+        yield from table.iter_slices(_CHUNK_ROWS) if table.height else ()
 
 
 def measure_latency(  # noqa: PLR0913 - keyword-only settings with defaults

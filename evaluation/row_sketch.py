@@ -1,8 +1,9 @@
 """Knowing a table's rows again without keeping them: 256 hashes tell how much two tables share."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,11 @@ class RowSketch:
         for hashes in _hashes(frame):
             least = np.unique(np.concatenate([least, hashes]))[:SIZE]
         return cls(tuple(least.tolist()))
+
+    @classmethod
+    def of_parts(cls, parts: Iterable[pl.DataFrame]) -> "RowSketch":
+        """The sketch of a table that comes in parts."""
+        return reduce(cls.union, map(cls.of, parts), cls(()))
 
     @property
     def whole(self) -> bool:

@@ -38,11 +38,14 @@ def plan(
 ) -> int:
     """Tell what each check can decide on the rows at hand, and how likely an equally good model passes."""
     from evaluation.forecast.plan import forecast
+    from evaluation.plan import columns_of
     from mlops.release.ledger import coming
     from mlops.release.pilot import find_pilot
 
     project = open_project(context)
-    policy, holdout = project.policy, project.dataset.evaluate
+    policy = project.policy
+    wanted = dict.fromkeys([policy.data.target, *columns_of(policy.gate)])
+    holdout = project.dataset.holdout.columns(list(wanted))
     with _progress() as advance:
         found = forecast(
             task=policy.task,

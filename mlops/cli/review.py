@@ -10,9 +10,9 @@ from evaluation.errors import ExitCode
 from mlops.cli.context import Bar, console, open_project
 
 if TYPE_CHECKING:
-    import polars as pl
-    from rich.table import Table
+    from rich.table import Table as RichTable
 
+    from mlops.data.table import Table
     from mlops.decision.backtest import Verdicts
     from mlops.decision.replay import Replay
     from mlops.project import Project
@@ -107,10 +107,10 @@ def backtest(
     return 0
 
 
-def _holdout(project: "Project", sha256: str) -> "pl.DataFrame | None":
+def _holdout(project: "Project", sha256: str) -> "Table | None":
     """The evaluation data, where they are still those that a record names."""
-    dataset = project.dataset
-    return dataset.evaluate if dataset.evaluate_fingerprint.sha256 == sha256 else None
+    holdout = project.dataset.holdout
+    return holdout if holdout.fingerprint.sha256 == sha256 else None
 
 
 def _row(item: "Verdicts") -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _row(item: "Verdicts") -> dict[str, Any]:
     }
 
 
-def _table(found: "list[Verdicts]") -> "Table":
+def _table(found: "list[Verdicts]") -> "RichTable":
     from rich.table import Table
     from rich.text import Text
 

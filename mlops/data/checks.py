@@ -10,7 +10,8 @@ import polars as pl
 
 from evaluation.types import Task, Verdict
 from mlops.config import DataConfig
-from mlops.data.load import Dataset, listed
+from mlops.data.load import Dataset
+from mlops.data.names import listed
 
 MIN_CLASS_SHARE = 0.001
 """A class rarer than one row in a thousand needs sampling or another target before a gate can weigh it."""

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from evaluation.errors import UserError
-from mlops.data.load import listed, suggest
+from mlops.data.names import listed, suggest
 
 LINE = "weighbridge_line"
 """Where an expectation's meta keeps its line: Great Expectations answers in an order of its own."""

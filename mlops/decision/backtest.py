@@ -11,11 +11,12 @@ from evaluation.errors import UserError
 from evaluation.json_codec import outcome_from_json
 from evaluation.plan import columns_of
 from evaluation.types import Allowance, GateOutcome, Verdict
+from mlops.data.table import Table
 from mlops.decision.record import FILE_NAME, DecisionRecord
 from mlops.decision.replay import decide_again
 from mlops.release.evidence import Answers
 
-Holdout = Callable[[str], pl.DataFrame | None]
+Holdout = Callable[[str], Table | None]
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,13 @@ def _with_columns(answers: Answers, gate: GateConfig, holdout: Holdout, record: 
     missing = [name for name in columns_of(gate) if name not in answers.frame.columns]
     if not missing:
         return answers
-    frame = holdout(record.content["data"]["evaluate"]["sha256"])
-    absent = missing if frame is None else [name for name in missing if name not in frame.columns]
-    if frame is None or absent:
+    table = holdout(record.content["data"]["evaluate"]["sha256"])
+    absent = missing if table is None else [name for name in missing if name not in table.schema]
+    if table is None or absent:
         raise UserError(
             f"column {', '.join(absent)} was not kept with its predictions, and its holdout is gone"
         )
-    columns = [*answers.frame.iter_columns(), *frame.select(missing).iter_columns()]
+    columns = [*answers.frame.iter_columns(), *table.columns(missing).iter_columns()]
     return replace(answers, frame=pl.DataFrame(columns))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from evaluation.errors import EnvironmentProblem
-from mlops.data.load import read_table
+from mlops.data.table import read_table
 from mlops.project import Project
 
 _BATCH = 250
@@ -24,7 +24,7 @@ def url(project: Project) -> str:
 
 def ask_first_row(project: Project) -> dict[str, Any]:
     """Ask for the first row of the holdout."""
-    rows = project.dataset.evaluate.select(project.dataset.features).head(1).to_dicts()
+    rows = next(project.dataset.holdout.batches(project.dataset.features, rows=1)).to_dicts()
     return _post(url(project), "/predict", {"records": rows})
 
 

@@ -109,15 +109,15 @@ def candidate_id(project: Project) -> str:
 
 def _weighing(project: Project, known: list[Entry]) -> Weighing:
     """This project's challenger on its holdout, which is known again although it has gained columns."""
-    holdout = project.dataset.evaluate
-    columns = tuple(sorted(holdout.columns))
+    holdout = project.dataset.holdout
+    columns = tuple(sorted(holdout.schema))
     fewer = {entry.weighing.columns for entry in known if set(entry.weighing.columns) < set(columns)} - {()}
     return Weighing(
         candidate=candidate_id(project),
-        rows=holdout.height,
-        sketch=RowSketch.of(holdout),
+        rows=holdout.rows,
+        sketch=RowSketch.of_parts(holdout.batches(columns)),
         columns=columns,
-        views={names: RowSketch.of(holdout.select(names)) for names in fewer},
+        views={names: RowSketch.of_parts(holdout.batches(names)) for names in fewer},
     )
 
 

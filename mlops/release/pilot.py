@@ -41,12 +41,12 @@ def _read(project: Project, journal: Journal) -> Pilot | None:
     frame, wanted = answers.frame, columns_of(project.policy.gate)
     if not set(wanted) <= set(frame.columns):
         # The policy asks for other columns than it did then; on the same rows they can be had.
-        holdout, target = project.dataset.evaluate, project.policy.data.target
-        if not set(wanted) <= set(holdout.columns) or not np.array_equal(
-            holdout[target].to_numpy(), answers.target
+        holdout, target = project.dataset.holdout, project.policy.data.target
+        if not set(wanted) <= set(holdout.schema) or not np.array_equal(
+            holdout.columns([target])[target].to_numpy(), answers.target
         ):
             return None
-        frame = holdout.select(wanted)
+        frame = holdout.columns(wanted)
     return Pilot(
         name=f"release {journal.id}",
         target=answers.target,

@@ -36,8 +36,8 @@ def train(  # noqa: PLR0913 - keyword-only, one a fact
 
     Raises UserError for anything wrong in the user's function, EnvironmentProblem when the store does not answer.
     """
-    features = dataset.train.select(dataset.features).to_pandas()
-    target = dataset.train[policy.data.target].to_pandas()
+    table = dataset.training.columns([*dataset.features, policy.data.target])
+    features, target = table.select(dataset.features).to_pandas(), table[policy.data.target].to_pandas()
     with entrypoint.entrypoint(policy.train.entrypoint, project_dir) as function:
         model = entrypoint.call(
             function,

@@ -37,12 +37,18 @@ FEATURES = pl.DataFrame({"x": np.arange(100.0)})
 
 def test_rows_are_asked_in_chunks_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CHUNK_ROWS", 30)
-    model, shares = Model(half), []
-    outputs = predict(model, FEATURES, task=Task.BINARY, progress=shares.append)
+    model, answered = Model(half), []
+    outputs = predict(model, FEATURES, task=Task.BINARY, progress=answered.append)
     assert [frame.height for frame in model.asked] == [30, 30, 30, 10]
     assert outputs.scores == pytest.approx(np.arange(100) / 100)
     assert outputs.labels.tolist() == [0] * 50 + [1] * 50
-    assert shares == pytest.approx([0.3, 0.6, 0.9, 1.0])
+    assert answered == [30, 60, 90, 100]
+
+
+def test_parts_of_a_table_are_asked_one_after_the_other() -> None:
+    parts = (FEATURES.slice(start, 40) for start in (0, 40, 80))
+    outputs = predict(Model(half), parts, task=Task.BINARY)
+    assert outputs.scores == pytest.approx(np.arange(100) / 100)
 
 
 def test_no_rows_are_no_answers() -> None:

@@ -144,3 +144,10 @@ def test_it_goes_into_a_tag_and_comes_back() -> None:
 def test_another_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         RowSketch.from_text(text)
+
+
+def test_parts_have_the_sketch_of_the_whole() -> None:
+    rows = pl.DataFrame({"a": range(5000), "b": [str(number % 7) for number in range(5000)]})
+    parts = [rows.slice(start, 900) for start in range(0, 5000, 900)]
+    assert RowSketch.of_parts(parts) == RowSketch.of(rows)
+    assert RowSketch.of_parts([]) == RowSketch(())

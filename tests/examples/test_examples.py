@@ -17,7 +17,8 @@ from sklearn.metrics import roc_auc_score
 
 from evaluation.types import Verdict
 from mlops.config import FILE_NAME, Policy, load_policy
-from mlops.data.load import Dataset, fingerprint, load
+from mlops.data.load import Dataset, load
+from mlops.data.table import fingerprint
 from mlops.data.validate import validate
 
 Folder = Callable[[str], Path]

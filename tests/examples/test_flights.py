@@ -11,7 +11,8 @@ from scipy.stats import ks_2samp
 from sklearn.metrics import roc_auc_score
 
 from mlops.config import FILE_NAME, load_policy
-from mlops.data.load import load, read_table
+from mlops.data.load import load
+from mlops.data.table import read_table
 
 Folder = Callable[[str], Path]
 Module = Callable[[str, str], ModuleType]

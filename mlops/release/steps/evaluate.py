@@ -16,7 +16,7 @@ from evaluation.metrics.builtin import METRICS
 from evaluation.plan import columns_of, latency_requests
 from evaluation.predict import measure_latency, predict
 from evaluation.run import measure
-from evaluation.types import FloatArray, Outputs
+from evaluation.types import FloatArray, IntArray, Outputs
 from mlops.decision.record import write_whole
 from mlops.packaging.bundle import model_digest
 from mlops.packaging.load import LoadedModel, load_model
@@ -28,6 +28,9 @@ from mlops.release.ledger import allowance_for
 from mlops.release.run import Fraction, Release, StepDone
 
 _REFERENCE_ROWS = 20_000
+_TIMED_ROWS = 20_000
+# Weak slices and proxies that this many rows do not show are none to act on.
+_ADVICE_ROWS = 200_000
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,19 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     require_weighed(release)
     policy, dataset = project.policy, project.dataset
     model = load_model(release.folder / "model", task=policy.task, threshold=policy.gate.threshold)
-    outputs = predict(model, dataset.evaluate.select(dataset.features), task=policy.task)
+    holdout = dataset.holdout
+    outputs = predict(
+        model,
+        holdout.batches(dataset.features),
+        task=policy.task,
+        progress=lambda rows: advance(0.2 * rows / holdout.rows),
+    )
     champion = ask_champion(release)
-    advance(0.2)
     latency = _latency(release, model)
     champion_model = champion.model if champion and _compares_latency(policy.gate) else None
     answers = Answers(
-        target=dataset.evaluate[policy.data.target].to_numpy(),
-        frame=dataset.evaluate.select(columns_of(policy.gate)),
+        target=holdout.columns([policy.data.target])[policy.data.target].to_numpy(),
+        frame=holdout.columns(columns_of(policy.gate)),
         challenger=outputs,
         champion=champion.outputs if champion else None,
         latency_ms=latency,
@@ -85,23 +93,34 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         allowance=allowance,
         progress=lambda share: advance(0.4 + 0.5 * share),
     )
-    advice = weaknesses(
-        task=policy.task,
-        frame=dataset.evaluate,
-        target=policy.data.target,
-        features=dataset.features,
-        outputs=outputs,
-        gate=policy.gate,
-    )
-    found = replace(found, advice=advice)
+    found = replace(found, advice=_advice(release, outputs))
     content = {"champion": champion.to_json() if champion else None, **measurements_to_json(found)}
     _keep_reference(release, model, outputs)
     write_whole(release.folder / "evaluation.json", json.dumps(content, indent=1, allow_nan=False).encode())
     against = f"against champion version {champion.version.version}" if champion else "no champion yet"
     return StepDone(
         {"measurements": len(found.items)},
-        f"{dataset.evaluate.height:,} rows, {len(found.items)} measurements, {against}",
+        f"{holdout.rows:,} rows, {len(found.items)} measurements, {against}",
     )
+
+
+def _advice(release: Release, outputs: Outputs) -> dict[str, Any]:
+    """What a sample of the rows tells about where the model is weak."""
+    policy, dataset = release.project.policy, release.project.dataset
+    frame, places = dataset.holdout.sample(list(dataset.holdout.schema), _ADVICE_ROWS, policy.gate.seed)
+    return weaknesses(
+        task=policy.task,
+        frame=frame,
+        target=policy.data.target,
+        features=dataset.features,
+        outputs=_at(outputs, places),
+        gate=policy.gate,
+    )
+
+
+def _at(outputs: Outputs, places: IntArray) -> Outputs:
+    scores = None if outputs.scores is None else outputs.scores[places]
+    return Outputs(labels=outputs.labels[places], scores=scores)
 
 
 def _latency(release: Release, model: LoadedModel | None) -> FloatArray | None:
@@ -110,7 +129,7 @@ def _latency(release: Release, model: LoadedModel | None) -> FloatArray | None:
     requests = latency_requests(gate)
     if model is None or requests == 0:
         return None
-    rows = dataset.evaluate.select(field.name for field in model.inputs)
+    rows, _ = dataset.holdout.sample([field.name for field in model.inputs], _TIMED_ROWS, gate.seed)
     return measure_latency(model, rows, seed=gate.seed, requests=requests)
 
 
@@ -138,33 +157,34 @@ def ask_champion(release: Release) -> Champion | None:
     version = project.registry.by_alias(Alias.CHAMPION)
     if version is None:
         return None
-    holdout = project.dataset.evaluate
+    holdout = project.dataset.holdout
     try:
         bundle = fetch_bundle(project.registry, version, project.home / "bundles")
         model = load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold)
-        missing = [field.name for field in model.inputs if field.name not in holdout.columns]
+        missing = [field.name for field in model.inputs if field.name not in holdout.schema]
         if missing:
             return Champion(
                 version, problem=f"the holdout lacks the champion's features {', '.join(missing)}"
             )
-        return Champion(version, model, predict(model, holdout, task=bundle.task))
+        rows = holdout.batches([field.name for field in model.inputs])
+        return Champion(version, model, predict(model, rows, task=bundle.task))
     except WeighbridgeError as error:
         return Champion(version, problem=error.found)
 
 
 def _keep_reference(release: Release, model: LoadedModel, outputs: Outputs) -> None:
     """A sample of what the model saw and said, in the columns of the request log, for monitoring to compare with."""
-    policy, frame = release.project.policy, release.project.dataset.evaluate
-    scores = outputs.scores if outputs.scores is not None and outputs.scores.ndim == 1 else None
-    table = frame.select(
-        pl.col(field.name).alias(f"input.{field.name}") for field in model.inputs
-    ).with_columns(
-        pl.Series("prediction", outputs.labels),
+    policy = release.project.policy
+    inputs, target = [field.name for field in model.inputs], policy.data.target
+    frame, places = release.project.dataset.holdout.sample(
+        [*inputs, target], _REFERENCE_ROWS, policy.gate.seed
+    )
+    said = _at(outputs, places)
+    scores = said.scores if said.scores is not None and said.scores.ndim == 1 else None
+    table = frame.select(pl.col(name).alias(f"input.{name}") for name in inputs).with_columns(
+        pl.Series("prediction", said.labels),
         pl.Series("score", scores if scores is not None else np.full(frame.height, None), dtype=pl.Float64),
-        frame[policy.data.target].alias("target"),
+        frame[target].alias("target"),
         pl.lit(None, dtype=pl.Float64).alias("latency_ms"),
     )
-    rows = min(_REFERENCE_ROWS, table.height)
-    table.sample(rows, seed=policy.gate.seed).write_parquet(
-        release.folder / "reference.parquet", compression="zstd"
-    )
+    table.write_parquet(release.folder / "reference.parquet", compression="zstd")

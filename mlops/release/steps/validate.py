@@ -16,7 +16,7 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     from evaluation.reports.html import to_html
 
     policy, dataset = release.project.policy, release.project.dataset
-    check_gate(policy.gate, task=policy.task, schema=dataset.evaluate.schema)
+    check_gate(policy.gate, task=policy.task, schema=dataset.holdout.schema)
     for watched in policy.monitor.performance:
         find_metric(watched.metric)
     suite = release.project.folder / policy.data.expectations if policy.data.expectations else None
@@ -32,7 +32,7 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     write_whole(release.folder / "validation.json", json.dumps(content, indent=1, allow_nan=False).encode())
     write_whole(release.folder / "validation.html", to_html(validation_document(content)).encode())
     failed = [check for check in found.checks if check.verdict is not Verdict.PASS]
-    rows = dataset.train.height, dataset.evaluate.height
+    rows = dataset.training.rows, dataset.holdout.rows
     summary = f"{rows[0]:,} + {rows[1]:,} rows, {len(found.checks)} checks"
     if failed:
         summary += f"; {len(failed)} not passed: {failed[0].message}"

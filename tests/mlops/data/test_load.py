@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -11,8 +12,9 @@ import pytest
 
 from evaluation.errors import EnvironmentProblem, UserError
 from mlops.config import DataConfig
-from mlops.data import load as module
-from mlops.data.load import fingerprint, load, read_table, split_columns
+from mlops.data import table as module
+from mlops.data.load import feature_columns, load
+from mlops.data.table import Table, fingerprint, read_table
 
 FRAME = pl.DataFrame({"id": [1, 2, 3], "age": [30, 41, None], "default": [0, 1, 0]})
 
@@ -181,7 +183,7 @@ def test_columns_that_the_policy_names_wrongly(
     changes: dict[str, object], found: str, next_step: str
 ) -> None:
     with pytest.raises(UserError) as caught:
-        split_columns(FRAME, config(**changes), path="data/train.parquet")
+        feature_columns(FRAME.columns, config(**changes), path="data/train.parquet")
     assert found in caught.value.found
     assert next_step in caught.value.next_step
 
@@ -194,24 +196,73 @@ def test_a_holdout_without_target(tmp_path: Path) -> None:
         load(tmp_path, config())
 
 
-def test_a_file_that_is_rewritten_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_rewritten_while_it_is_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "train.parquet"
     FRAME.write_parquet(path)
-    read = module.read_table
+    read = module.sha256_of
 
-    def read_late(of: Path) -> pl.DataFrame:
-        frame = read(of)
+    def read_late(of: Path) -> str:
+        digest = read(of)
         os.utime(of, ns=(1, 1))
-        return frame
+        return digest
 
-    monkeypatch.setattr(module, "read_table", read_late)
+    monkeypatch.setattr(module, "sha256_of", read_late)
     with pytest.raises(EnvironmentProblem, match="changed while it was read"):
         fingerprint(path)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda table: table.frame,
+        lambda table: table.columns(["age"]),
+        lambda table: list(table.batches(["age"])),
+        lambda table: table.sample(["age"], 2, 0),
+    ],
+    ids=["whole", "columns", "batches", "sample"],
+)
+def test_rows_of_another_file_than_was_fingerprinted_are_refused(
+    tmp_path: Path, read: Callable[[Table], object]
+) -> None:
+    path = tmp_path / "train.parquet"
+    FRAME.write_parquet(path)
+    table = Table.open(path)
+    FRAME.reverse().write_parquet(path)
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(EnvironmentProblem, match="changed while it was read"):
+        read(table)
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv"])
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_table_is_read_in_parts(tmp_path: Path, name: str, whole: bool) -> None:
+    frame = pl.DataFrame({"a": range(25), "b": [f"b{number}" for number in range(25)], "c": [0.5] * 25})
+    path = tmp_path / name
+    frame.write_csv(path) if name.endswith("csv") else frame.write_parquet(path, row_group_size=10)
+    table = Table.open(path)
+    if whole:
+        assert table.frame.equals(frame)
+    assert table.columns(["c", "a"]).equals(frame.select("c", "a"))
+    parts = list(table.batches(["b", "a"], rows=7))
+    assert [part.height for part in parts] == [7, 7, 7, 4]
+    assert pl.concat(parts).equals(frame.select("b", "a"))
+    found, places = table.sample(["a"], 9, seed=3)
+    assert len(set(places.tolist())) == 9
+    assert found["a"].to_list() == sorted(places.tolist()) == places.tolist()
+    everything, places = table.sample(["a"], 100, seed=3)
+    assert everything["a"].to_list() == places.tolist() == list(range(25))
+
+
+def test_a_table_without_rows_is_one_empty_part(tmp_path: Path) -> None:
+    FRAME.clear().write_parquet(tmp_path / "t.parquet")
+    table = Table.open(tmp_path / "t.parquet")
+    assert [part.shape for part in table.batches(["age"])] == [(0, 1)]
+    assert table.sample(["age"], 3, seed=0)[0].height == 0
 
 
 def test_a_long_list_of_columns_is_cut() -> None:
     frame = pl.DataFrame({f"column_{number}": [1] for number in range(40)})
 
     with pytest.raises(UserError) as caught:
-        split_columns(frame, config())
+        feature_columns(frame.columns, config())
     assert caught.value.expected.endswith("column_29 and 10 more")

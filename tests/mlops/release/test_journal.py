@@ -29,11 +29,19 @@ def test_two_releases_of_the_same_inputs_in_one_second_differ(tmp_path: Path) ->
     assert {journal.id for journal in journals(tmp_path)} == made
 
 
-@pytest.mark.parametrize(("verdict", "ended"), [("pass", False), ("fail", True), ("inconclusive", True)])
-def test_a_verdict_that_is_not_pass_ends_a_release(tmp_path: Path, verdict: str, ended: bool) -> None:
+@pytest.mark.parametrize(
+    ("consequence", "ends_with"),
+    [("promote", Step.DEPLOY), ("hold", Step.REGISTER), ("stop", Step.GATE)],
+)
+def test_a_release_ends_where_its_decision_allows(tmp_path: Path, consequence: str, ends_with: Step) -> None:
     journal = start(tmp_path)
-    journal.finish(Step.GATE, {"verdict": verdict}, 0)
-    assert journal.ended is ended
+    for step in (Step.GATE, Step.REGISTER, Step.DEPLOY):
+        assert not journal.ended
+        result = {"verdict": "pass", "consequence": consequence} if step is Step.GATE else {}
+        journal.finish(step, result, 0)
+        if step is ends_with:
+            break
+    assert journal.ended
 
 
 def test_a_step_that_is_missing_names_its_command(tmp_path: Path) -> None:

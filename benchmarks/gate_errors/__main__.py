@@ -1,4 +1,4 @@
-"""Measure the gate's error rates: python -m benchmarks.gate_errors --smoke | --full | --write-docs."""
+"""Measure the gate's error rates: python -m benchmarks.gate_errors --smoke | --full | --others | --write-docs."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.gate_errors.black_box import UNMEASURED as METRICS
 from benchmarks.gate_errors.peer_cells import PYTHON, ask, cells
 from benchmarks.gate_errors.rates import Row
-from benchmarks.gate_errors.results import FILE, Results
+from benchmarks.gate_errors.results import FILE, OTHERS, Results
 from benchmarks.gate_errors.run import DESIGNS, PROCESSES, run
 from benchmarks.gate_errors.units import UNMEASURED as UNITS
 
@@ -26,28 +26,29 @@ def main(arguments: Sequence[str]) -> int:
 
         write(Results.read(asked.json or FILE))
         return 0
-    designs = [DESIGNS[name] for name in asked.only or DESIGNS]
-    rows = run([job for design in designs for job in design.jobs(short=asked.smoke)])
-    if asked.full:
-        rows += _of_peers([design.id for design in designs], asked.peers)
-    found = Results.of_run(sorted(rows, key=lambda row: list(DESIGNS).index(row.design)))
+    names = asked.only or list(DESIGNS)
+    if asked.others:
+        found = Results.of_run(_of_others(names, asked.peers), [OTHERS])
+    else:
+        jobs = [job for name in names for job in DESIGNS[name].jobs(short=asked.smoke)]
+        found = Results.of_run(run(jobs), names)
     _show(found)
     if asked.json is not None:
-        kept = Results.read(asked.json) if asked.only and asked.json.exists() else found
-        kept.updated(found).write(asked.json)
+        known = asked.json.exists()
+        (Results.read(asked.json) if known else found).updated(found).write(asked.json)
     return _conclude(found, short=asked.smoke)
 
 
 def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gate_errors", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--full", action="store_true", help="every cell, in about 20 minutes")
+    what.add_argument("--full", action="store_true", help="every cell, in about 20 minutes of CPU")
     what.add_argument("--smoke", action="store_true", help="cells with stated rates, few runs, in a minute")
     what.add_argument(
         "--write-docs", action="store_true", help="docs/gate.md and its picture from the results"
     )
     parser.add_argument("--only", type=_designs, metavar="G1,G3", help=f"some of {', '.join(DESIGNS)}")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where results are written, or read from")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="results, put in the place of those in it")
     parser.add_argument(
         "--peers",
         type=Path,
@@ -65,9 +66,9 @@ def _designs(text: str) -> list[str]:
     return names
 
 
-def _of_peers(designs: Sequence[str], python: Path) -> list[Row]:
+def _of_others(designs: Sequence[str], python: Path) -> list[Row]:
     if not python.exists():
-        print(f"other gates were not asked: there is no {python}; type `make peers`", file=sys.stderr)
+        print(f"there is no {python}: type `make peers`", file=sys.stderr)
         return []
     return ask(cells(designs), python, processes=PROCESSES)
 
@@ -79,8 +80,9 @@ def _show(found: Results) -> None:
 
     # Wide enough for every column even where the output is no terminal.
     console = Console() if sys.stdout.isatty() else Console(width=200)
-    for design in found.runs:
-        show(found.of(design), f"{design}: {DESIGNS[design].title}", console)
+    for name, design in DESIGNS.items():
+        if rows := found.of(name):
+            show(rows, f"{name}: {design.title}", console)
     for line in NOT_MEASURED:
         if line.partition(",")[0] in found.runs:
             console.print(line)

@@ -114,9 +114,7 @@ G2 = Design(
     "Hardly any row differs",
     2000,
     [
-        Place(
-            f"n {n}, differing {psi:.0%}, t {tolerance:g}", 1_000_000, 1000, partial(_few, n, psi, tolerance)
-        )
+        Place(f"n {n}, differing {psi:.0%}, t {tolerance:g}", 500_000, 1000, partial(_few, n, psi, tolerance))
         for n, (psi, tolerance) in product((50, 100, 200, 500), FEW)
     ],
 )

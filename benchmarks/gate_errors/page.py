@@ -33,7 +33,7 @@ def measured(results: Results) -> str:
     """Everything between the marks."""
     parts = [_when(results), "### Stated and measured", _stated(results), *_missed(results)]
     parts += ["### Beside other rules", _beside(results), "### Every cell", _LEGEND]
-    parts += [_design(results, design) for design in results.runs]
+    parts += [_design(results, design) for design in DESIGNS]
     return "\n\n".join(parts)
 
 

@@ -23,6 +23,7 @@ PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 STATGATE = "statgate 0.1.1"
 EVALSIG = "evalsig 0.1.2"
 _GATES = {"statgate": STATGATE, "statgate sequential": f"{STATGATE}, sequential", "evalsig": EVALSIG}
+OTHER_GATES = frozenset(_GATES.values())
 
 
 @dataclass(frozen=True)

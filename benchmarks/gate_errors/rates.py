@@ -107,22 +107,22 @@ class Cell:
     ) -> Row:
         """How often something happened, `count` times in the cell's runs."""
         runs = runs or self.runs
-        value = count / runs
+        value = int(count) / runs
         se = math.sqrt(value * (1 - value) / runs)
         return Row(
             design=self.design,
             cell=self.name,
             rule=rule,
             event=event,
-            value=value,
+            value=float(value),
             se=se,
             runs=runs,
             cpu_s=0.0,
             count=int(count),
             most=most,
             least=least,
-            control=control,
-            known=known,
+            control=bool(control),
+            known=bool(known),
             note=note,
         )
 

@@ -44,6 +44,7 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--full", action="store_true", help="every cell, in about 20 minutes of CPU")
     what.add_argument("--smoke", action="store_true", help="cells with stated rates, few runs, in a minute")
+    what.add_argument("--others", action="store_true", help="statgate and evalsig on the same data, as long")
     what.add_argument(
         "--write-docs", action="store_true", help="docs/gate.md and its picture from the results"
     )

@@ -151,10 +151,11 @@ def test_fresh_rows_start_over_and_shuffled_ones_do_not(user: User) -> None:
             2,
         ),
         (lambda user: user.policy(POLICY.replace("[name]", "[]")), 2),
+        (lambda user: user.policy(POLICY.replace("target: y", "target: a")), 2),
         (lambda user: (user.folder / "columns.py").write_text("X = 1"), 2),
         (lambda user: rows(0, 301).write_parquet(user.folder / "train.parquet"), 2),
     ],
-    ids=["bounds", "notes", "seed", "features", "code", "training data"],
+    ids=["bounds", "notes", "seed", "features", "target", "code", "training data"],
 )
 def test_what_makes_another_challenger(user: User, change: Any, candidate: int) -> None:
     user.evaluate()

@@ -91,24 +91,29 @@ CASES: dict[str, Case] = {
     "49 rows, one below the policy's least": good(49),
     "every score NaN": replace(good(), score=np.full(400, np.nan)),
     "some scores NaN": some_nan(good()),
-    "one class": replace(good(), target=np.ones(400, dtype=np.int64), checks=[AUC, EVERY[1], EVERY[5], EVERY[8]]),
+    "one class": replace(
+        good(), target=np.ones(400, dtype=np.int64), checks=[AUC, EVERY[1], EVERY[5], EVERY[8]]
+    ),
     "a slice of one class": replace(
         good(),
         checks=[{**AUC, "slices": ["region"]}],
         columns={"region": [str(label) for label in good().target]},
     ),
     "nine positive rows": replace(
-        good(), target=(np.arange(400) < 9).astype(np.int64), checks=[AUC, EVERY[1], EVERY[3], EVERY[5], EVERY[8]]
+        good(),
+        target=(np.arange(400) < 9).astype(np.int64),
+        checks=[AUC, EVERY[1], EVERY[3], EVERY[5], EVERY[8]],
     ),
     "all predictions equal": replace(
-        good(), score=np.full(400, 0.4), champion=np.full(400, 0.4), checks=[AUC, EVERY[1], EVERY[4], EVERY[5]]
+        good(),
+        score=np.full(400, 0.4),
+        champion=np.full(400, 0.4),
+        checks=[AUC, EVERY[1], EVERY[4], EVERY[5]],
     ),
     "400 rows of five units": replace(
         good(), columns={**good().columns, "id": [str(row % 5) for row in range(400)]}, unit="id"
     ),
-    "a group of two rows": replace(
-        good(), checks=EVERY[8:], columns={"sex": ["x", "x", *["f", "m"] * 199]}
-    ),
+    "a group of two rows": replace(good(), checks=EVERY[8:], columns={"sex": ["x", "x", *["f", "m"] * 199]}),
     "one group only": replace(good(), checks=EVERY[8:], columns={"sex": ["f"] * 400}),
     "a metric that raises": plugged(raising),
     "a metric that gives NaN": plugged(not_a_number),

@@ -33,7 +33,7 @@ check: setup  ## Lint, types, import contracts, workflows, Dockerfiles
 bench: setup  ## Ratios and error rates, printed
 	$(BIN)/python -m benchmarks
 
-peers: .venv-peers/ready  ## Other gates, for python -m benchmarks.gate_errors --full
+peers: .venv-peers/ready  ## Other gates, for python -m benchmarks.gate_errors --others
 
 .venv-peers/ready: requirements/peers.txt | .venv/ready
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-peers

@@ -94,7 +94,7 @@ G8 = Design(
         Place(
             _name(k, n, truth),
             2000 if k == 2 else 400,
-            100 if n == 200 else 0,
+            60 if n == 200 else 0,
             partial(_parity, k, n, truth),
         )
         for k, n, truth in product((2, 5, 10), (100, 200, 500), TRUTHS)

@@ -69,7 +69,11 @@ class Row:
 
     def as_json(self) -> dict[str, Any]:
         """All that there is, with what follows from it, numbers rounded to what they are worth."""
-        shown = {key: value for key, value in asdict(self).items() if value not in {None, ""}}
+        shown = {
+            key: value
+            for key, value in asdict(self).items()
+            if value is not False and value not in {None, ""}
+        }
         shown |= {"value": float(f"{self.value:.6g}"), "se": float(f"{self.se:.3g}")}
         shown["cpu_s"] = round(self.cpu_s, 1)
         if self.upper is not None:

@@ -8,10 +8,11 @@ large one comparison is enough, which must hold for all of them at once (Tukey's
 
 import math
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 
-from evaluation.metrics.base import Across, across_groups
+from evaluation.metrics.base import Across, across_groups, divide
 from evaluation.stats.comparisons import Comparisons, Groups, farthest, made_up_rows, rank_at, reach
 from evaluation.stats.intervals import MAX_UNDEFINED, Interval
 from evaluation.types import FloatArray
@@ -42,7 +43,8 @@ def group_value(model: Groups, across: Across, most: float = 1.0) -> Interval:
     defined = ~np.isnan(drawn).any(axis=(1, 2))
     if not defined.any():
         return Interval.missing(method, "no resample has a value")
-    largest = _largest(Groups(rates, drawn[defined]), Across.DIFFERENCE if across is Across.RATIO else across)
+    kept = Groups(rates, drawn[defined], model.base)
+    largest = _largest(kept, Across.DIFFERENCE if across is Across.RATIO else across)
 
     def limits(level: float) -> tuple[float, float]:
         low, high = largest.limits(level)
@@ -62,20 +64,39 @@ def group_value(model: Groups, across: Across, most: float = 1.0) -> Interval:
 def _largest(model: Groups, across: Across) -> Interval:
     """Limits of the largest comparison."""
     comparisons, b = Comparisons.of(across, model.rates), len(model.draws)
-    values, strays = [], []
+    values, strays, skewed = [], [], []
     for block in comparisons.blocks(b):
         values.append(block.values(model.rates))
-        strays.append(farthest(values[-1] - block.values(model.draws), 0.5))
+        drawn = block.values(model.draws)
+        strays.append(farthest(values[-1] - drawn, 0.5))
+        skewed.append(np.stack(_spread_and_skew(drawn)))
     value, stray = np.concatenate(values), np.concatenate(strays, axis=1)
+    spread, skew = np.concatenate(skewed, axis=1)
     above = farthest(reach(comparisons, model), 0.5)
 
     def limits(level: float) -> tuple[float, float]:
         rank = rank_at(level, b)
         if rank == 0:
             return -math.inf, math.inf
-        return float(value.max() - above[rank - 1]), float((value + stray[rank - 1]).max())
+        farther = stray[rank - 1]
+        if model.base is None:
+            z = NormalDist().inv_cdf(1 - level)
+            farther = np.maximum(farther, spread * (z + skew * (2 * z * z + 1) / 6))
+        return float(value.max() - above[rank - 1]), float((value + farther).max())
 
     return Interval("", limits, resamples=b)
+
+
+def _spread_and_skew(draws: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Standard deviation and skewness of draws (b, ...), the latter 0 where it is negative or nothing varies.
+
+    A mean of values with a long upper tail is too small in most samples, and its spread with it; the skewness
+    of the draws says by how much (Johnson 1978). Shares need this not, they have made-up rows.
+    """
+    moved = draws - draws.mean(axis=0)
+    spread = np.sqrt((moved**2).mean(axis=0))
+    skew = divide((moved**3).mean(axis=0), spread**3)
+    return spread, np.maximum(np.nan_to_num(skew), 0.0)
 
 
 def _with_made_up_rows(model: Groups) -> FloatArray:

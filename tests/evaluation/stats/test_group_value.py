@@ -100,6 +100,15 @@ def test_a_value_that_is_exactly_the_bound_is_rarely_passed_or_failed(
     assert max(above, below) / RUNS <= MOST
 
 
+def test_means_of_long_tailed_values_get_higher_limits() -> None:
+    """Johnson's limit of a mean of exponential values, whose draws have skewness 2 / sqrt(n)."""
+    random, n = np.random.default_rng(5), 400
+    draws = random.gamma(n, 1 / n, (20_000, 1, 1))
+    _, high = group_value(Groups(np.array([[1.0]]), draws), Across.LARGEST, math.inf).limits(0.05)
+    z = 1.645
+    assert high == pytest.approx(1 + (z + 2 / math.sqrt(n) * (2 * z * z + 1) / 6) / math.sqrt(n), abs=0.001)
+
+
 def test_groups_in_which_all_rows_are_alike_have_width() -> None:
     rates = np.array([[1.0, 1.0]])
     low, high = group_value(shares(rates, 100, b=999), Across.DIFFERENCE).limits(0.05)

@@ -17,7 +17,7 @@ from benchmarks.gate_errors.worlds import ACCURACY, Codes, generator, paired_cou
 _WHOLE_PATH = 10
 _MLFLOW_RUNS = 2000
 # Where fewer rows differ on average, Tango's limits are known to fail somewhat more than the stated share.
-_FEW_DIFFER = 10
+_FEW_DIFFER = 20
 
 
 _TOLERANCE = 0.01

@@ -64,7 +64,12 @@ G9 = Design(
     "The best of several challengers",
     9000,
     [
-        Place(_name(k, n, shown), 4000, 200 if shown == "-t" else 0, partial(_best, k, n, shown))
+        Place(
+            _name(k, n, shown),
+            20_000 if k < 100 else 4000,
+            200 if shown == "-t" else 0,
+            partial(_best, k, n, shown),
+        )
         for k, n, shown in product((1, 5, 20, 100), (500, 2000), ("-t", "-2t"))
     ],
 )

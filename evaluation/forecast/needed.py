@@ -52,26 +52,30 @@ def needed(line: Line, seen: Seen, probe: Probe) -> int | None:
     """Units that decide with 80 %, were the truth what `seen` shows; None out of reach.
 
     Found by the square root; where that leads far from the units that were simulated, `probe` simulates there, and the
-    square root is taken from what it finds. Intervals from few units are wider than those from many let expect.
+    power by which the reach shrinks is taken from both. Intervals from few units are wider than those from many let
+    expect.
     """
-    first, truth = reach(line, seen), seen.truth
-    if first is None or truth is None or (gap := distance(line, truth)) <= 0:
+    known, truth = reach(line, seen), seen.truth
+    if known is None or truth is None or (gap := distance(line, truth)) <= 0:
         return None
-    base, units = seen.n, seen.n * (first / gap) ** 2
+    base, power = seen.n, 0.5
+    units = base * (known / gap) ** (1 / power)
     for _ in range(_PROBES):
         if units > seen.n * OUT_OF_REACH:
             return None
         if 1 / _NEAR <= units / base <= _NEAR:
             break
         found = probe(units)
-        if found is None:
+        if found is None or found.n == base:
             break
         again = reach(line, found) if found.usable >= _USABLE else None
         if again is None:
-            base, units = units, 2 * units
-        else:
-            base, units = found.n, found.n * (again / gap) ** 2
-    return math.ceil(units)
+            units *= 2
+            continue
+        power = min(1.0, max(0.5, math.log(again / known) / math.log(base / found.n)))
+        base, known = found.n, again
+        units = base * (known / gap) ** (1 / power)
+    return math.ceil(units - 1e-9)
 
 
 def prober(line: Line, seen: Seen, pilot: Pilot, judge: Judge, units: int) -> Probe:

@@ -59,7 +59,7 @@ def needed(line: Line, seen: Seen, probe: Probe) -> int | None:
     if known is None or truth is None or (gap := distance(line, truth)) <= 0:
         return None
     base, power = seen.n, 0.5
-    units = base * (known / gap) ** (1 / power)
+    units: float = base * (known / gap) ** (1 / power)
     for _ in range(_PROBES):
         if units > seen.n * OUT_OF_REACH:
             return None

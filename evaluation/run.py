@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from evaluation.columns import unit_codes
 from evaluation.config import GateConfig, Part, column_of
 from evaluation.errors import UserError
 from evaluation.metrics.base import Mask, Metric, Need, Sample
@@ -80,12 +81,12 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
 
     What can't be measured (too few rows, one class, NaN answers, a metric that raises) is an estimate with
     a problem, which the gate judges inconclusive. Raises UserError for what the policy or the data must be
-    corrected for: an absent column, an unknown metric, a target without value, labels of another kind.
+    corrected for: an absent column, an unknown metric, a target or unit without value, labels of another kind.
     """
     lines = expand(gate, task=task, frame=frame, metrics=metrics)
     challenger, judged_champion = _both(task, target, outputs, champion)
     if gate.unit is not None:
-        units = _units(frame, gate.unit)
+        units = unit_codes(frame, gate.unit)
         challenger = _by_unit(challenger, units)
         judged_champion = (
             _by_unit(judged_champion, units) if isinstance(judged_champion, Model) else judged_champion
@@ -125,12 +126,6 @@ def _both(
     except UserError as error:
         return models(task, target, [outputs])[0], f"champion: {error.found}"
     return challenger, other
-
-
-def _units(frame: pl.DataFrame, column: str) -> IntArray:
-    """Which unit each row belongs to, (n,) codes from 0; rows that name none are one unit together."""
-    codes = frame[column].cast(pl.String).fill_null("").rank("dense").to_numpy()
-    return codes.astype(np.int64) - 1
 
 
 def _by_unit(model: Model, units: IntArray) -> Model:

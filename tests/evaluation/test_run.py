@@ -334,3 +334,10 @@ def test_regression_and_many_classes(make_gate: MakeGate) -> None:
         gate=gate,
     )
     assert decide(found, gate).verdict is Verdict.PASS
+
+
+def test_a_unit_without_value_is_told(data: Data, make_gate: MakeGate) -> None:
+    frame = data.frame.with_columns(patient=pl.when(pl.int_range(pl.len()) > 0).then(pl.lit("p")))
+    gate = make_gate({"metric": "accuracy", "at_least": 0.1}, unit="patient")
+    with pytest.raises(UserError, match="the unit column 'patient' has no value in 1 of"):
+        data.measure(gate, frame=frame)

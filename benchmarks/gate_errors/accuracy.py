@@ -54,6 +54,7 @@ def _ours(cell: Cell, counts: Codes, tolerance: float, shown: str, psi: float) -
         found,
         tolerances,
         truth=None if cell.design == "G2" else tolerances * tolerance,
+        goals=cell.design == "G1",
         fails_known=psi * counts[0].sum() < _FEW_DIFFER,
     )
 

@@ -12,23 +12,24 @@ POINT = "point threshold"
 DIFFERENCES = {"+t": 1.0, "0": 0.0, "-t/2": -0.5, "-t": -1.0, "-2t": -2.0}
 
 
-def verdicts(
+def verdicts(  # noqa: PLR0913 - keyword-only, what is claimed of a cell
     cell: Cell,
     found: Sequence[Weighed],
     tolerances: float,
     *,
     truth: float | None = None,
+    goals: bool = False,
     fails_known: bool = False,
 ) -> list[Row]:
     """Shares of pass, fail and inconclusive, and of limits that contain the truth.
 
     tolerances: how much better the challenger truly is, in tolerances; at -1 and below a pass is an error,
-    at -1 and above a fail is. At -2 a pass is claimed to be rarer: at most 2 %. fails_known: whether the rate
-    of failures is known not to hold in this cell.
+    at -1 and above a fail is. goals: also claim that at -2 a pass is rarer, at most 2 %, and that 89 to 91 %
+    of the limits contain the truth. fails_known: the rate of failures is known not to hold in this cell.
     """
     said = [each.verdict for each in found]
     wrong_pass, wrong_fail = tolerances <= -1, tolerances >= -1
-    most = ALPHA if tolerances == -1 else 0.02
+    most = 0.02 if goals and tolerances < -1 else ALPHA
     rows = [
         cell.share(
             OURS, "pass", said.count(Verdict.PASS), most=most if wrong_pass else None, control=wrong_pass
@@ -45,7 +46,8 @@ def verdicts(
     ]
     if truth is not None:
         covered = sum(each.covers(truth) for each in found)
-        rows.append(cell.share(OURS, "limits contain the truth", covered, least=0.89, most=0.91))
+        least, most_covered = (0.89, 0.91) if goals else (None, None)
+        rows.append(cell.share(OURS, "limits contain the truth", covered, least=least, most=most_covered))
     return rows
 
 

@@ -30,7 +30,7 @@ def _mitigation(found: Mapping[str, Any]) -> Item:
         return Item(title, f"{found.get('problem') or ''} {found.get('note') or ''}".strip())
     return Item(
         title,
-        f"With {found['constraint']} it falls from {number(found['before'])} to {number(found['after'])}, and "
+        f"With {found['constraint']} it goes from {number(found['before'])} to {number(found['after'])}, and "
         f"{found['metric']} goes from {number(found['metric_before'])} to {number(found['metric_after'])}, on "
         f"{count(found['n'], 'row')} that it was not fitted on. {found['note']}",
     )

@@ -26,7 +26,8 @@ from evaluation.stats.cells import Table, table
 from evaluation.types import FloatArray, IntArray
 
 # Rows that are summed in single precision before blocks are in double: what that rounds away is a ten-thousandth
-# of a standard error for any number of rows, and it takes a third of the time.
+# of a standard error for any number of rows, and it takes a third of the time. A single block is summed in double:
+# there a resample of a few rows may cancel all but the last digits, and time does not matter.
 _BLOCK = 1024
 
 
@@ -77,8 +78,9 @@ def _of_sums(
     n, k = columns.shape
     rows, which = np.nonzero(columns)
     blocks = -(-n // _BLOCK)
+    precision = np.float64 if blocks <= 1 else np.float32
     entries = csr_array(
-        (columns[rows, which].astype(np.float32), (rows // _BLOCK * k + which, rows)), shape=(blocks * k, n)
+        (columns[rows, which].astype(precision), (rows // _BLOCK * k + which, rows)), shape=(blocks * k, n)
     )
 
     def sums(weights: Weights) -> FloatArray:

@@ -61,7 +61,7 @@ _WORLDS: dict[str, Callable[[np.random.Generator, float], tuple[Sample, Sample]]
     "rmse": _regression,
     "mape": _regression,
 }
-_RUNS = {"f1": 4000, "average_precision": 1000, "rmse": 1000, "mape": 4000}
+_RUNS = {"f1": 2000, "average_precision": 1000, "rmse": 1000, "mape": 4000}
 
 
 @cache

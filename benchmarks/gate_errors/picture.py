@@ -13,7 +13,7 @@ _PANELS = (
     (70, "-t", "pass", "Worse by exactly the tolerance, let through"),
     (520, "0", "fail", "Equally good, stopped"),
 )
-_WIDTH, _HEIGHT, _TOP, _HIGHEST = 340, 260, 70, 0.6
+_WIDTH, _HEIGHT, _TOP, _HIGHEST = 340, 260, 70, 1.0
 
 
 def drawn(results: Results) -> str:
@@ -45,7 +45,7 @@ share of decisions, by rows of the holdout</text>"""
 
 def _frame(left: int, title: str) -> str:
     parts = [f'<text class="t" x="{left}" y="{_TOP - 16}">{title}</text>']
-    for share in (0.0, 0.2, 0.4, 0.6):
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         y = _y(share)
         parts.append(f'<line class="g" x1="{left}" x2="{left + _WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="s e" x="{left - 8}" y="{y + 4:.1f}">{share:.0%}</text>')

@@ -115,7 +115,9 @@ def _measured(
 
 
 def _chosen(objective: str) -> str:
-    return f"The thresholds are those of the best {objective.removesuffix('_score').replace('_', ' ')} under it."
+    return (
+        f"The thresholds are those of the best {objective.removesuffix('_score').replace('_', ' ')} under it."
+    )
 
 
 def _of_labels(metric: Metric) -> bool:

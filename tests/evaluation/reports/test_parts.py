@@ -131,8 +131,7 @@ def test_advice_is_told(make_decision: MakeDecision) -> None:
     blocks = decision_document(make_decision("fail", BIASED, advice=ADVICE)).blocks
     mended = after("What would mend the bias", blocks).items
     assert (
-        "goes from 0.3500 to 0.0400, and accuracy goes from 0.8200 to 0.8100, on 4,500 rows"
-        in mended[0].text
+        "goes from 0.3500 to 0.0400, and accuracy goes from 0.8200 to 0.8100, on 4,500 rows" in mended[0].text
     )
     assert mended[1].text == "The task is regression."
     assert after("Proxies of sensitive columns", blocks).rows == (("marriage", "age_band", "0.5300", ""),)

@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from mlops.calm import calm_threads
 
 calm_threads()
+if not os.environ.get("CI"):
+    # No test depends on speed; where CI is set, Hypothesis has a profile of its own that also fixes the seed.
+    settings.register_profile("unhurried", deadline=None)
+    settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session", autouse=True)

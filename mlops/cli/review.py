@@ -89,12 +89,15 @@ def backtest(
     as_json: _JSON = False,
 ) -> int:
     """Decide all past releases by another policy, and list what would have come out otherwise."""
+    from evaluation.metrics.builtin import find_metric
     from mlops.config import load_policy
     from mlops.decision.backtest import backtest as decide_all
     from mlops.release.run import all_decided
 
     project = open_project(context)
     gate = load_policy(policy.resolve()).gate
+    for check in gate.checks:
+        find_metric(check.metric)
     folders = [item.folder for item in reversed(all_decided(project))]
     with Bar("backtest", hidden=as_json) as advance:
         found = decide_all(folders, gate, holdout=lambda sha256: _holdout(project, sha256), progress=advance)

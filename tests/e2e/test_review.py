@@ -92,6 +92,14 @@ def test_a_stricter_policy_prints_the_flips(history: "UserProject") -> None:
     assert "its data did not validate" in ran.output
 
 
+def test_a_misspelt_metric_is_refused_before_anything_is_decided_again(project: "UserProject") -> None:
+    policy = (project.folder / "weighbridge.yaml").read_text()
+    (project.folder / "other.yaml").write_text(policy.replace("metric: accuracy", "metric: acuracy"))
+    ran = project("backtest", "--policy", str(project.folder / "other.yaml"))
+    assert ran.code == 3
+    assert "did you mean 'accuracy'?" in ran.output
+
+
 def test_a_column_that_was_not_kept_is_told(history: "UserProject") -> None:
     policy = (history.folder / "weighbridge.yaml").read_text()
     (history.folder / "other.yaml").write_text(

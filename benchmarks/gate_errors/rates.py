@@ -9,6 +9,7 @@ SLACK = 0.01
 _SURE = 0.95
 # In a short run, only what chance does not explain is a failure.
 _FAR = 3.0
+_SHOWN = 2.0
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,7 @@ class Row:
 
     count: in how many runs it happened; value: that share, or a number that is no share (count None).
     most, least: what is claimed of a share. control: whether the claim is an error rate that the gate
-    states, and not how well it does besides. known: whether it is known not to hold there, so that a short
-    check does not fail for it. cpu_s: of the whole cell, all its rules and events together.
+    states, and not how well it does besides. cpu_s: of the whole cell, all its rules and events together.
     """
 
     design: str
@@ -33,7 +33,6 @@ class Row:
     most: float | None = None
     least: float | None = None
     control: bool = False
-    known: bool = False
     note: str = ""
 
     @property
@@ -51,19 +50,20 @@ class Row:
     def holds(self) -> bool | None:
         """Whether the claim holds, None where nothing is claimed.
 
-        A share that may be at most so much holds where its upper limit is no more than a point above; what
-        lies between two bounds, and what is no share, by its value.
+        A share that may be at most so much holds where its upper limit is no more than a point above; one that
+        should lie between two bounds, where the runs do not show that it lies outside; what is no share, by
+        its value.
         """
         if self.most is None:
             return None
         if self.least is not None:
-            return self.least <= self.value <= self.most
+            return self.least - _SHOWN * self.se <= self.value <= self.most + _SHOWN * self.se
         return self.value <= self.most if self.upper is None else self.upper <= self.most + SLACK
 
     @property
     def breaks(self) -> bool:
         """Whether a stated error rate is exceeded by more than three standard errors."""
-        if not self.control or self.known or self.most is None:
+        if not self.control or self.most is None:
             return False
         return self.value > self.most + _FAR * math.sqrt(self.most * (1 - self.most) / self.runs)
 
@@ -105,7 +105,6 @@ class Cell:
         most: float | None = None,
         least: float | None = None,
         control: bool = False,
-        known: bool = False,
         runs: int | None = None,
         note: str = "",
     ) -> Row:
@@ -126,7 +125,6 @@ class Cell:
             most=most,
             least=least,
             control=bool(control),
-            known=bool(known),
             note=note,
         )
 

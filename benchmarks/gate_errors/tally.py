@@ -12,20 +12,19 @@ POINT = "point threshold"
 DIFFERENCES = {"+t": 1.0, "0": 0.0, "-t/2": -0.5, "-t": -1.0, "-2t": -2.0}
 
 
-def verdicts(  # noqa: PLR0913 - keyword-only, what is claimed of a cell
+def verdicts(
     cell: Cell,
     found: Sequence[Weighed],
     tolerances: float,
     *,
     truth: float | None = None,
     goals: bool = False,
-    fails_known: bool = False,
 ) -> list[Row]:
     """Shares of pass, fail and inconclusive, and of limits that contain the truth.
 
     tolerances: how much better the challenger truly is, in tolerances; at -1 and below a pass is an error,
     at -1 and above a fail is. goals: also claim that at -2 a pass is rarer, at most 2 %, and that 89 to 91 %
-    of the limits contain the truth. fails_known: the rate of failures is known not to hold in this cell.
+    of the limits contain the truth.
     """
     said = [each.verdict for each in found]
     wrong_pass, wrong_fail = tolerances <= -1, tolerances >= -1
@@ -35,12 +34,7 @@ def verdicts(  # noqa: PLR0913 - keyword-only, what is claimed of a cell
             OURS, "pass", said.count(Verdict.PASS), most=most if wrong_pass else None, control=wrong_pass
         ),
         cell.share(
-            OURS,
-            "fail",
-            said.count(Verdict.FAIL),
-            most=ALPHA if wrong_fail else None,
-            control=wrong_fail,
-            known=fails_known,
+            OURS, "fail", said.count(Verdict.FAIL), most=ALPHA if wrong_fail else None, control=wrong_fail
         ),
         cell.share(OURS, "inconclusive", said.count(Verdict.INCONCLUSIVE)),
     ]

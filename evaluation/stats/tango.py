@@ -14,13 +14,14 @@ def tango(won: int, lost: int, base: int) -> Interval:
     """Score limits of the difference of two paired proportions.
 
     won, lost: rows of `base` that only the challenger, or only the champion, hit. The limits are the
-    differences that the score test does not reject; they have width even where no row differs. Source: Tango
-    1998, "Equivalence test and confidence interval for the difference in proportions for the paired-sample
-    design", Statistics in Medicine 17.
+    differences that the score test rejects neither as it is nor corrected for skewness, and have width even
+    where no row differs. Sources: Tango 1998, "Equivalence test and confidence interval for the difference in
+    proportions for the paired-sample design", Statistics in Medicine 17; the correction as Gart and Nam 1988
+    have it for two samples, Biometrics 44.
 
     >>> low, high = tango(won=10, lost=30, base=400).limits(0.05)
     >>> round(low, 4), round(high, 4)
-    (-0.0774, -0.0249)
+    (-0.0774, -0.0247)
     """
     method = "Tango score"
     if base == 0:
@@ -40,11 +41,36 @@ def score(won: int, lost: int, base: int, difference: float) -> float:
     >>> round(score(10, 30, 400, -0.05), 9)
     0.0
     """
+    return _score(won, lost, base, difference)[0]
+
+
+def cautious_score(won: int, lost: int, base: int, difference: float) -> float:
+    """Tango's statistic, or, where that is less, the same corrected for skewness: evidence that the truth is greater.
+
+    Under the hypothesis a row adds 1, 0 or -1 to the difference, so that its third moment is known. Where few
+    rows differ, Tango's statistic alone shows harm up to twice as often as stated.
+
+    >>> won = 10, 0, 200, 0.03
+    >>> round(score(*won), 3), round(cautious_score(*won), 3)
+    (1.658, 1.544)
+    """
+    plain, skew = _score(won, lost, base, difference)
+    if plain <= 1 or skew <= 0:
+        return plain
+    # Beyond its turning point the correction would take evidence away for more evidence.
+    capped = min(plain, 3 / skew)
+    return min(plain, capped - skew / 6 * (capped**2 - 1))
+
+
+def _score(won: int, lost: int, base: int, difference: float) -> tuple[float, float]:
+    """The statistic, and the skewness of what it standardises."""
     above = won - lost - base * difference
-    variance = 2 * _only_champion(won, lost, base, difference) + difference * (1 - difference)
+    differing = 2 * _only_champion(won, lost, base, difference) + difference
+    variance = differing - difference**2
     if variance <= 0:
-        return math.copysign(math.inf, above) if above else 0.0
-    return above / math.sqrt(base * variance)
+        return (math.copysign(math.inf, above) if above else 0.0), 0.0
+    third = difference - 3 * difference * differing + 2 * difference**3
+    return above / math.sqrt(base * variance), third / math.sqrt(base * variance**3)
 
 
 def _only_champion(won: int, lost: int, base: int, difference: float) -> float:
@@ -68,4 +94,4 @@ def _low(won: int, lost: int, base: int, z: float) -> float:
 
 
 def _beyond(won: int, lost: int, base: int, z: float, difference: float) -> float:
-    return score(won, lost, base, difference) - z
+    return cautious_score(won, lost, base, difference) - z

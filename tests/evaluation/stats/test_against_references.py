@@ -58,16 +58,27 @@ def wilson(sample: Sample) -> Limits:
 
 
 def tango_by_search(challenger: Sample, champion: Sample) -> Limits:
-    """Differences whose score test, with the nuisance share found by a numerical search, is not rejected."""
+    """Differences that the score test rejects neither plain nor corrected for skewness."""
     mine, theirs = (sample.label == sample.target for sample in (challenger, champion))
     won, lost, n = int((mine & ~theirs).sum()), int((theirs & ~mine).sum()), challenger.n
-    z = stats.norm.isf(LEVEL)
-    low = optimize.brentq(lambda d: constrained_score(won, lost, n, d) - z, -0.5, (won - lost) / n)
-    high = optimize.brentq(lambda d: constrained_score(won, lost, n, d) + z, (won - lost) / n, 0.5)
-    return low, high
+    return tango_limits(won, lost, n)
 
 
-def constrained_score(won: int, lost: int, n: int, difference: float) -> float:
+def tango_limits(won: int, lost: int, n: int) -> Limits:
+    z, value = stats.norm.isf(LEVEL), (won - lost) / n
+
+    def roots(side: int, bracket: tuple[float, float]) -> list[float]:
+        def beyond(difference: float, which: int) -> float:
+            return side * constrained_scores(won, lost, n, difference)[which] - z
+
+        return [optimize.brentq(beyond, *bracket, args=(which,)) for which in range(2)]
+
+    return min(roots(1, (value - 0.3, value))), max(roots(-1, (value, value + 0.3)))
+
+
+def constrained_scores(won: int, lost: int, n: int, difference: float) -> tuple[float, float]:
+    """The score, and the same less what Cornish and Fisher's expansion says of a skewed one; the nuisance by search."""
+
     def against(lost_share: float) -> float:
         won_share = lost_share + difference
         parts = ((won, won_share), (lost, lost_share), (n - won - lost, 1 - won_share - lost_share))
@@ -75,7 +86,11 @@ def constrained_score(won: int, lost: int, n: int, difference: float) -> float:
 
     ends = (max(0.0, -difference), (1 - difference) / 2)
     share = optimize.minimize_scalar(against, bounds=ends, method="bounded", options={"xatol": 1e-13}).x
-    return (won - lost - n * difference) / math.sqrt(n * (2 * share + difference - difference**2))
+    law = np.array([share + difference, 1 - 2 * share - difference, share])
+    away = np.array([1, 0, -1]) - difference
+    variance, third = law @ away**2, law @ away**3
+    plain = (won - lost - n * difference) / math.sqrt(n * variance)
+    return plain, plain - third / variance**1.5 / math.sqrt(n) * (plain**2 - 1) / 6
 
 
 def on_log_odds(value: float, low: float) -> Limits:
@@ -274,9 +289,13 @@ def test_limits_are_the_references(case: Case) -> None:
 )
 @pytest.mark.parametrize("difference", [-0.3, -0.02, 0.01, 0.2])
 def test_tangos_score_is_that_of_a_search(won: int, lost: int, n: int, difference: float) -> None:
-    assert score(won, lost, n, difference) == pytest.approx(
-        constrained_score(won, lost, n, difference), rel=1e-4, abs=1e-4
-    )
+    plain = constrained_scores(won, lost, n, difference)[0]
+    assert score(won, lost, n, difference) == pytest.approx(plain, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize(("won", "lost", "n"), [(0, 5, 60), (7, 0, 90), (3, 9, 500), (30, 12, 400)])
+def test_tangos_limits_are_the_farther_ones_of_two_scores(won: int, lost: int, n: int) -> None:
+    assert tango(won, lost, n).limits(LEVEL) == pytest.approx(tango_limits(won, lost, n), abs=1e-5)
 
 
 @pytest.mark.parametrize("n", [10, 100, 5000])

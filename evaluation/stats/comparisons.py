@@ -17,12 +17,14 @@ _BLOCK = 2_000_000
 class Groups:
     """One model's rates (rates, groups), and the same in every draw (b, rates, groups), NaN where undefined.
 
-    base: (rates, groups) independent rows behind every share; None where the rates are no shares.
+    base: (rates, groups) units behind every share; None where the rates are no shares. binomial: whether these
+    units are single rows, so that the hits of every group are binomial.
     """
 
     rates: FloatArray
     draws: FloatArray
     base: FloatArray | None = None
+    binomial: bool = False
 
 
 @dataclass(frozen=True)

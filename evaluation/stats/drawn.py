@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from evaluation.metrics.base import (
-    Across,
     Distance,
     GroupRates,
     Metric,
@@ -18,7 +17,7 @@ from evaluation.stats import cells
 from evaluation.stats.bootstrap import Plan, draw
 from evaluation.stats.comparisons import Groups
 from evaluation.stats.group_change import group_change
-from evaluation.stats.group_value import group_value, least_share
+from evaluation.stats.group_value import group_value
 from evaluation.stats.guards import too_alike
 from evaluation.stats.intervals import Interval, distance, order_statistics, percentile
 from evaluation.stats.statistic import group_values, statistic
@@ -71,15 +70,18 @@ def _of_groups(
     """Limits of one number across groups, or of its change; a share in which no row differs still has them."""
     samples = [challenger] if champion is None else [challenger, champion]
     models = [
-        Groups(group_values(metric, design, sample), draws, _bases(design, sample))
+        Groups(
+            group_values(metric, design, sample),
+            draws,
+            _bases(design, sample),
+            binomial=design.counted and sample.units is None,
+        )
         for sample, draws in zip(samples, drawn, strict=True)
     ]
     if champion is not None:
         interval = group_change(models[0], models[1], design.across)
         alike = None if design.counted else too_alike(metric, challenger, champion)
         return replace(interval, problem=alike or interval.problem)
-    if design.across is Across.WORST and challenger.units is None and models[0].base is not None:
-        return least_share(models[0].rates, models[0].base)
     return group_value(models[0], design.across, metric.range[1])
 
 

@@ -4,9 +4,19 @@ import math
 
 import numpy as np
 
-from evaluation.metrics.base import Cells, Mean, Metric, Proportion, Ranking, Sample
+from evaluation.metrics.base import (
+    Cells,
+    GroupRates,
+    Mean,
+    Metric,
+    Proportion,
+    Ranking,
+    Sample,
+    across_groups,
+)
 from evaluation.stats.cells import table
 from evaluation.stats.delong import placements
+from evaluation.stats.statistic import group_values
 
 
 def point(metric: Metric, sample: Sample) -> float:
@@ -26,4 +36,6 @@ def point(metric: Metric, sample: Sample) -> float:
             value = float(placements(sample)[0].mean())
         case Proportion() | Cells():
             value = float(table(metric, sample).values()[0])
+        case GroupRates(across=across) as design if len(sample.group_names) > 1:
+            value = float(across_groups(across, group_values(metric, design, sample)))
     return float(metric.point(sample)) if math.isnan(value) else value

@@ -58,7 +58,7 @@ def test_every_metric_is_compared(metric: Metric, make_sample: MakeSample) -> No
         ("f1", "percentile bootstrap"),
         ("average_precision", "percentile bootstrap"),
         ("expected_calibration_error", "bootstrap of gaps"),
-        ("equalized_odds_difference", "bootstrap of every pair"),
+        ("equalized_odds_difference", "Newcombe score of every pair, bootstrap of all"),
         ("latency_p95_ms", "order statistics"),
     ],
 )

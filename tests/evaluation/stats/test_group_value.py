@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from evaluation.metrics.base import Across, across_groups
 from evaluation.stats.comparisons import Groups
@@ -17,37 +18,75 @@ from evaluation.stats.group_value import group_value, least_share
 RUNS, MOST = 300, 0.05 + 3 * math.sqrt(0.05 * 0.95 / 300)
 
 
-def shares(rates: np.ndarray, n: int, b: int = 4000, seed: int = 1) -> Groups:
-    """These rates of n rows a group, and what resampling the rows gives."""
+def shares(rates: np.ndarray, n: int, b: int = 4000, seed: int = 1, *, rows: bool = True) -> Groups:
+    """These rates of n rows a group, or of n units, and what resampling them gives."""
     draws = np.random.default_rng(seed).binomial(n, rates, size=(b, *rates.shape)) / n
-    return Groups(rates, draws, np.full(rates.shape, float(n)))
+    return Groups(rates, draws, np.full(rates.shape, float(n)), binomial=rows)
 
 
+by_rows_and_units = pytest.mark.parametrize("rows", [True, False], ids=["rows", "units"])
+
+
+@by_rows_and_units
 @pytest.mark.parametrize("across", list(Across))
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(0.2, 0.8), min_size=2, max_size=6), st.integers(60, 1000))
-def test_limits_hold_the_value_and_widen_with_confidence(across: Across, found: list[float], n: int) -> None:
-    rates = np.array([found])
-    interval = group_value(shares(rates, n, b=200), across)
+def test_limits_hold_the_value_and_widen_with_confidence(
+    across: Across, rows: bool, found: list[float], n: int
+) -> None:
+    rates = np.round(np.array([found]) * n) / n
+    interval = group_value(shares(rates, n, b=200, rows=rows), across)
     limits = [interval.limits(level) for level in (0.5, 0.2, 0.05, 0.01)]
     assert all(0 <= low <= float(across_groups(across, rates)) <= high <= 1 for low, high in limits)
     assert all(a[0] >= b[0] and a[1] <= b[1] for a, b in pairwise(limits))
     assert interval.problem_at(0.05) is None
-    assert "200 resamples can't show" in interval.problem_at(0.001)
+    if interval.resamples is not None:
+        assert "200 resamples can't show" in interval.problem_at(0.001)
 
 
-def test_limits_of_two_groups_are_the_normal_ones() -> None:
+@pytest.mark.parametrize(
+    ("hits", "rows"), [((35, 25), (100, 100)), ((3, 0), (40, 500)), ((20, 1), (20, 60)), ((7, 7), (9, 900))]
+)
+def test_two_shares_of_rows_are_close_by_newcombes_limit(
+    hits: tuple[int, int], rows: tuple[int, int]
+) -> None:
+    base = np.array([rows], dtype=float)
+    rates = np.array([hits]) / base
+    draws = np.random.default_rng(1).binomial(rows, rates, size=(99, 1, 2)) / base
+    _, high = group_value(Groups(rates, draws, base, binomial=True), Across.DIFFERENCE).limits(0.05)
+    expected = [
+        confint_proportions_2indep(hits[a], rows[a], hits[b], rows[b], method="newcomb", alpha=0.1)[1]
+        for a, b in ((0, 1), (1, 0))
+    ]
+    assert high == pytest.approx(max(expected))
+
+
+def test_a_ratio_of_shares_of_rows_adds_wilsons_limits_on_logarithms() -> None:
+    hits, rows = (40, 30), (80, 100)
+    base = np.array([rows], dtype=float)
+    draws = np.random.default_rng(1).binomial(rows, (0.5, 0.3), size=(99, 1, 2)) / base
+    low, _ = group_value(Groups(np.array([hits]) / base, draws, base, binomial=True), Across.RATIO).limits(
+        0.05
+    )
+    (_, most), (least, _) = (
+        proportion_confint(hit, n, alpha=0.1, method="wilson") for hit, n in zip(hits, rows, strict=True)
+    )
+    assert low == pytest.approx(0.6 / math.exp(math.hypot(math.log(most / 0.5), math.log(0.3 / least))))
+
+
+@by_rows_and_units
+def test_limits_of_two_groups_are_the_normal_ones(rows: bool) -> None:
     rates, n = np.array([[0.5, 0.3]]), 2000
-    low, high = group_value(shares(rates, n, b=20_000), Across.DIFFERENCE).limits(0.05)
+    low, high = group_value(shares(rates, n, b=20_000, rows=rows), Across.DIFFERENCE).limits(0.05)
     spread = math.sqrt((0.25 + 0.21) / n)
     # Above, the one pair on its own; below, either of the two groups may be the greater one.
     assert (low, high) == pytest.approx((0.2 - 1.96 * spread, 0.2 + 1.645 * spread), abs=0.002)
 
 
-def test_the_least_ratio_is_taken_on_logarithms() -> None:
+@by_rows_and_units
+def test_the_least_ratio_is_taken_on_logarithms(rows: bool) -> None:
     rates, n = np.array([[0.5, 0.3]]), 2000
-    _, high = group_value(shares(rates, n, b=20_000), Across.RATIO).limits(0.05)
-    low, _ = group_value(shares(rates, n, b=20_000), Across.RATIO).limits(0.05)
+    low, high = group_value(shares(rates, n, b=20_000, rows=rows), Across.RATIO).limits(0.05)
     spread = math.sqrt(0.5 / 0.5 / n + 0.7 / 0.3 / n)
     assert math.log(low) == pytest.approx(math.log(0.6) - 1.645 * spread, abs=0.006)
     assert math.log(high) == pytest.approx(math.log(0.6) + 1.96 * spread, abs=0.006)
@@ -77,8 +116,9 @@ def test_ten_equal_groups_are_not_failed() -> None:
     assert plain_failed == 100
 
 
+@by_rows_and_units
 @pytest.mark.parametrize(
-    ("rows", "true", "across", "bound"),
+    ("n", "true", "across", "bound"),
     [
         (200, [0.3, 0.4], Across.DIFFERENCE, 0.1),
         (200, [0.3, 0.3, 0.3, 0.3, 0.4], Across.DIFFERENCE, 0.1),
@@ -89,13 +129,13 @@ def test_ten_equal_groups_are_not_failed() -> None:
     ],
 )
 def test_a_value_that_is_exactly_the_bound_is_rarely_passed_or_failed(
-    rows: int, true: list[float], across: Across, bound: float
+    n: int, true: list[float], across: Across, bound: float, rows: bool
 ) -> None:
     random = np.random.default_rng(3)
     above = below = 0
     for run in range(RUNS):
-        rates = random.binomial(rows, true)[None] / rows
-        low, high = group_value(shares(rates, rows, b=399, seed=run), across).limits(0.05)
+        rates = random.binomial(n, true)[None] / n
+        low, high = group_value(shares(rates, n, b=399, seed=run, rows=rows), across).limits(0.05)
         above, below = above + (low > bound), below + (high < bound)
     assert max(above, below) / RUNS <= MOST
 

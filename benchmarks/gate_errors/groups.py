@@ -93,7 +93,7 @@ G8 = Design(
     [
         Place(
             _name(k, n, truth),
-            2000 if k == 2 else 400,
+            20_000 if k == 2 else 2000,
             60 if n == 200 else 0,
             partial(_parity, k, n, truth),
         )

@@ -172,7 +172,7 @@ def _by_wrk(url: str, body: str, clients: int, folder: Path) -> float:
         str(script),
     ]
     output = subprocess.run(
-        ["wrk", *options, f"{url}/predict"], capture_output=True, text=True, check=True
+        ["wrk", *options, f"{url}/v1/predict"], capture_output=True, text=True, check=True
     ).stdout
     _, requests, duration_us, errors = next(
         line for line in output.splitlines() if line.startswith("RESULT")
@@ -189,7 +189,7 @@ def _by_httpx(url: str, body: str, clients: int) -> float:
     def client(number: int) -> None:
         with httpx.Client(headers={"content-type": "application/json"}) as session:
             while time.perf_counter() < end:
-                session.post(f"{url}/predict", content=body).raise_for_status()
+                session.post(f"{url}/v1/predict", content=body).raise_for_status()
                 counts[number] += 1
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
@@ -220,7 +220,7 @@ def serve_bare(path: Path, port: int) -> None:
     class Body(BaseModel):
         records: list[dict[str, Any]]
 
-    @app.post("/predict")
+    @app.post("/v1/predict")
     def predict(body: Body) -> dict[str, Any]:
         outputs = model.predict(pl.DataFrame(body.records))
         scores = outputs.scores.tolist() if outputs.scores is not None else None

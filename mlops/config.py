@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from evaluation.config import GateConfig, Section
 from evaluation.errors import UserError
 from evaluation.types import Task
+from mlops.serving.config import ServeConfig
 from monitoring.config import AlertConfig, MonitorConfig
 
 FILE_NAME = "weighbridge.yaml"
@@ -49,15 +50,6 @@ class TrainConfig(Section):
 
 def _short_train(value: object) -> object:
     return {"entrypoint": value} if isinstance(value, str) else value
-
-
-class ServeConfig(Section):
-    """Where and how the champion answers."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535, description="0 takes a free port.")
-    max_body_kb: int = Field(1024, ge=1, le=1_048_576)
-    max_records: int = Field(1000, ge=1, le=100_000, description="Rows in one request.")
 
 
 class RolloutConfig(Section):

@@ -25,7 +25,7 @@ def url(project: Project) -> str:
 def ask_first_row(project: Project) -> dict[str, Any]:
     """Ask for the first row of the holdout."""
     rows = next(project.dataset.holdout.batches(project.dataset.features, rows=1)).to_dicts()
-    return _post(url(project), "/predict", {"records": rows})
+    return _post(url(project), "/v1/predict", {"records": rows})
 
 
 def months(project: Project) -> Iterator[tuple[int, pl.DataFrame]]:
@@ -41,12 +41,12 @@ def serve_rows(project: Project, rows: pl.DataFrame) -> int:
     address, answered, ids = url(project), 0, [""]
     for start in range(0, window.height, _BATCH):
         batch = window.slice(start, _BATCH)
-        answer = _post(address, "/predict", {"records": batch.select(features).to_dicts()})
+        answer = _post(address, "/v1/predict", {"records": batch.select(features).to_dicts()})
         ids = [item["id"] for item in answer["predictions"]]
         labels = [
             {"id": id_, "label": label} for id_, label in zip(ids, batch[target].to_list(), strict=True)
         ]
-        _post(address, "/feedback", {"labels": labels})
+        _post(address, "/v1/feedback", {"labels": labels})
         answered += len(ids)
     _wait_until_logged(project, ids[-1])
     return answered

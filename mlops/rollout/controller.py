@@ -11,13 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from evaluation.errors import EnvironmentProblem, UserError
-from mlops.config import RolloutConfig, ServeConfig
+from mlops.config import RolloutConfig
 from mlops.rollout import ports
 from mlops.rollout.haproxy import HAProxy
 from mlops.rollout.lanes import Lanes, Wanted
 from mlops.rollout.probe import Clock
 from mlops.rollout.state import Deployment, Placed, Role, Router, StateFile
 from mlops.rollout.targets.base import Target
+from mlops.serving.config import ServeConfig
 
 Progress = Callable[[str], None]
 _ROUTER_STOPS_WITHIN_S = 10.0

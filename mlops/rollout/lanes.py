@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops.config import RolloutConfig, ServeConfig
+from mlops.config import RolloutConfig
 from mlops.rollout import ports
 from mlops.rollout.probe import Clock, is_ready, wait_ready
 from mlops.rollout.targets.base import Lane, Target
 from mlops.rollout.targets.build import build_target
+from mlops.serving.config import ServeConfig
 
 _HOST = "127.0.0.1"
 # The server takes up to 30 s to answer what is in flight, then writes the end of its request log.

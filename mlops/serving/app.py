@@ -42,7 +42,7 @@ def create_app(
 
     Raises UserError for a signature that JSON cannot serve.
     """
-    schemas = Schemas(model.inputs, max_records=settings.max_records)
+    schemas = Schemas(model.inputs, max_records=settings.serve.max_records)
     writer = RequestLogWriter(
         request_log,
         queue_records=settings.queue_records,
@@ -64,7 +64,7 @@ def create_app(
         middleware=[
             Middleware(Observe, metrics=metrics),
             Middleware(Contain, metrics=metrics),
-            Middleware(LimitBody, max_bytes=settings.max_body_bytes),
+            Middleware(LimitBody, max_bytes=settings.serve.max_body_kb * 1024),
         ],
         exception_handlers={
             RequestProblem: _refusal(metrics),

@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from pydantic import ValidationError
+
 from evaluation.errors import EnvironmentProblem, ExitCode, UserError, WeighbridgeError
 from mlops.calm import calm_threads
+from mlops.serving.config import ServeConfig
 from mlops.serving.settings import Settings
 
 _LOG = logging.getLogger("weighbridge.server")
@@ -86,12 +89,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one and says which in the log")
     parser.add_argument("--log-dir", type=Path, required=True, help="where the request log lies")
-    parser.add_argument("--max-body-kb", type=int, default=1024)
-    parser.add_argument("--max-records", type=int, default=1000, help="rows in one request")
+    parser.add_argument(
+        "--serve",
+        type=_serve_config,
+        default=ServeConfig(),
+        metavar="JSON",
+        help='what weighbridge.yaml says under `serve`, such as {"max_records": 10}',
+    )
     parser.add_argument(
         "--drain-s", type=float, default=0.0, help="answer this long after SIGTERM, not ready"
     )
     return parser
+
+
+def _serve_config(text: str) -> ServeConfig:
+    try:
+        return ServeConfig.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise argparse.ArgumentTypeError(f"{where}: {first['msg']}" if where else first["msg"]) from None
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -99,7 +116,6 @@ def _settings(options: argparse.Namespace) -> Settings:
         log_dir=options.log_dir,
         host=options.host,
         port=options.port,
-        max_body_bytes=options.max_body_kb * 1024,
-        max_records=options.max_records,
+        serve=options.serve,
         drain_s=options.drain_s,
     )

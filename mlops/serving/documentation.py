@@ -17,8 +17,8 @@ def openapi(app: FastAPI, schemas: Schemas, example: Mapping[str, Any]) -> Calla
     """Make FastAPI's `openapi` method: bodies are read by the handler, so their schemas are added here."""
     label = {"labels": [{"id": f"{uuid7()}-0", "label": 1}]}
     bodies: dict[str, tuple[type[BaseModel], dict[str, Any]]] = {
-        "/predict": (schemas.predict, {"records": [dict(example)]}),
-        "/feedback": (schemas.feedback, label),
+        "/v1/predict": (schemas.predict, {"records": [dict(example)]}),
+        "/v1/feedback": (schemas.feedback, label),
     }
 
     def build() -> dict[str, Any]:

@@ -40,7 +40,7 @@ def server(run: Run, engine: DockerClient, image: Image, ready: Callable[[str], 
 
 
 def test_answers_with_the_registered_model(server: tuple[str, str], ask: Ask, bundle: Bundle) -> None:
-    status, answer = ask(server[1], "/predict", {"records": RECORDS})
+    status, answer = ask(server[1], "/v1/predict", {"records": RECORDS})
     assert status == 200
     expected = load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold).predict(
         pl.DataFrame(RECORDS)

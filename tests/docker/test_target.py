@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 
 from evaluation.errors import EnvironmentProblem, UserError
-from mlops.config import ServeConfig
 from mlops.decision.trust import TRUSTED_KEYS, trust
 from mlops.packaging.bundle import Bundle
 from mlops.packaging.docker_cli import DockerClient
@@ -20,6 +19,7 @@ from mlops.rollout.ports import free_port
 from mlops.rollout.targets import docker
 from mlops.rollout.targets.base import Lane
 from mlops.rollout.targets.docker import DockerTarget
+from mlops.serving.config import ServeConfig
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker"), pytest.mark.timeout(300)]
 
@@ -74,8 +74,8 @@ def test_the_life_of_a_lane(  # noqa: PLR0917 - fixtures
     assert target.running(log_dir) == (lane,)
     assert target.running(log_dir.parent) == ()
     ready(address)
-    assert ask(address, "/predict", {"records": [{"amount": 0.9, "sex": "m"}]})[0] == 200
-    assert ask(address, "/predict", {"records": [{"amount": 0.9, "sex": "m"}] * 4})[0] == 422
+    assert ask(address, "/v1/predict", {"records": [{"amount": 0.9, "sex": "m"}]})[0] == 200
+    assert ask(address, "/v1/predict", {"records": [{"amount": 0.9, "sex": "m"}] * 4})[0] == 422
     assert any("starting" in line for line in target.log_tail(lane, lines=20))
     assert len(target.log_tail(lane, lines=1)) == 1
     target.stop(lane, within_s=20)

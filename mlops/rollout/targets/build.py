@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from mlops.config import RolloutConfig, ServeConfig
+from mlops.config import RolloutConfig
 from mlops.rollout.targets.base import Target
+from mlops.serving.config import ServeConfig
 
 
 def build_target(rollout: RolloutConfig, serve: ServeConfig, home: Path) -> Target:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.errors import EnvironmentProblem, UserError
-from mlops.config import ServeConfig
 from mlops.decision.trust import TRUSTED_KEYS, trust
 from mlops.packaging.docker_cli import DockerClient
 from mlops.rollout.targets.base import Lane
+from mlops.serving.config import ServeConfig
 
 _HOST = "127.0.0.1"
 _SERVER_PORT = 8080
@@ -63,7 +63,7 @@ class DockerTarget:
             *("--label", f"{_LANE}={json.dumps(asdict(lane))}", "--label", f"{_LOG_DIR}={log_dir}"),
             *(("--gpus", "all") if labels.get("weighbridge.device") == "gpu" else ()),
             artefact,
-            *("--max-body-kb", str(self._serve.max_body_kb), "--max-records", str(self._serve.max_records)),
+            *("--serve", self._serve.for_server()),
         )
         handle = created.splitlines()[-1]
         try:

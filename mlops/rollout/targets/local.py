@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evaluation.errors import UserError
-from mlops.config import ServeConfig
 from mlops.decision.trust import TRUSTED_KEYS, trust
 from mlops.rollout import process
 from mlops.rollout.targets.base import Lane
+from mlops.serving.config import ServeConfig
 
 # -P: what lies in the folder where somebody typed the command must not shadow our packages.
 SERVER = (sys.executable, "-P", "-m", "mlops.serving")
@@ -71,13 +71,7 @@ class LocalTarget:
             "--log-dir",
             str(log_dir),
         )
-        limits = (
-            "--max-body-kb",
-            str(self._serve.max_body_kb),
-            "--max-records",
-            str(self._serve.max_records),
-        )
-        return (*where, *limits)
+        return (*where, "--serve", self._serve.for_server())
 
     def alive(self, lane: Lane) -> bool:
         """Whether this very process runs."""

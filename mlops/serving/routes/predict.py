@@ -1,4 +1,4 @@
-"""POST /predict and POST /feedback."""
+"""POST /v1/predict and POST /v1/feedback."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -29,14 +29,14 @@ def predict_routes(handler: Handler, metrics: Metrics, *, threads: int) -> APIRo
     async def off_loop(work: Callable[..., Result], *given: object) -> Result:
         return await anyio.to_thread.run_sync(work, *given, limiter=limiter)
 
-    @router.post("/predict", response_model=Answer, responses=refusals)
+    @router.post("/v1/predict", response_model=Answer, responses=refusals)
     async def predict(request: Request) -> Response:
         """Answer for one or more records."""
         answer = await off_loop(handler.predict, await json_body(request), request.state.request_id)
         metrics.predicted(len(answer.predictions))
         return Response(to_json(answer), media_type="application/json")
 
-    @router.post("/feedback", response_model=Accepted, responses=refusals)
+    @router.post("/v1/feedback", response_model=Accepted, responses=refusals)
     async def feedback(request: Request) -> Response:
         """Tell what became of answered records."""
         accepted = await off_loop(handler.feedback, await json_body(request))

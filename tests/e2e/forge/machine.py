@@ -66,7 +66,7 @@ class Client:
     def _ask(self) -> None:
         headers = {"Content-Type": "application/json"}
         while not self._stop.wait(0.02):
-            request = urllib.request.Request(f"{self._url}/predict", self._body, headers)
+            request = urllib.request.Request(f"{self._url}/v1/predict", self._body, headers)
             try:
                 with urllib.request.urlopen(request, timeout=10) as response:
                     version = json.load(response)["version"]

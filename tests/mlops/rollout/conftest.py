@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from mlops.config import RolloutConfig, ServeConfig
+from mlops.config import RolloutConfig
 from mlops.rollout import process
 from mlops.rollout.controller import Rollout
 from mlops.rollout.state import Deployment
 from mlops.rollout.targets.local import LocalTarget
+from mlops.serving.config import ServeConfig
 
 CLIENT = Path(__file__).with_name("polling_client.py")
 STAND_IN = Path(__file__).with_name("stand_in_server.py")

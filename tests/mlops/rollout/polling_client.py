@@ -33,7 +33,7 @@ class Poller(threading.Thread):
     def ask(self, connection):
         try:
             connection.request(
-                "POST", "/predict", body=self.body, headers={"Content-Type": "application/json"}
+                "POST", "/v1/predict", body=self.body, headers={"Content-Type": "application/json"}
             )
             answer = connection.getresponse()
             body = answer.read()

@@ -62,7 +62,7 @@ def read_behaviour():
 def main():
     behaviour = read_behaviour()
     flags = dict(zip(sys.argv[2::2], sys.argv[3::2], strict=True))
-    assert set(flags) == {"--host", "--port", "--log-dir", "--max-body-kb", "--max-records"}, flags
+    assert set(flags) == {"--host", "--port", "--log-dir", "--serve"}, flags
     if "fails" in behaviour:
         sys.exit(behaviour["fails"])
     signal.signal(signal.SIGTERM, signal.SIG_IGN if behaviour.get("stubborn") else lambda *_: sys.exit(0))

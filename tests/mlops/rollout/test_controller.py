@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import EnvironmentProblem, UserError
-from mlops.config import RolloutConfig, ServeConfig
+from mlops.config import RolloutConfig
 from mlops.rollout import process
 from mlops.rollout.controller import Rollout
 from mlops.rollout.haproxy import HAProxy
 from mlops.rollout.state import Deployment, Role, StateFile
+from mlops.serving.config import ServeConfig
 
 
 def kill(handle: str) -> None:
@@ -56,7 +57,7 @@ def test_a_request_in_flight_outlives_its_lanes_turn(house):
     answers: list[object] = []
     with socket.create_connection((deployment.router.host, deployment.router.port)) as client:
         client.sendall(
-            b"POST /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+            b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
         )
         reader = threading.Thread(target=lambda: answers.append(client.makefile("rb").read()))
         reader.start()

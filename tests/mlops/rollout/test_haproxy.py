@@ -70,7 +70,7 @@ def test_the_configuration_is_valid_without_a_warning(tmp_path, host):
 
 def test_without_a_lane_it_says_so_as_json(haproxy, house):
     router = haproxy.start("127.0.0.1", 0, ())
-    status, problem = house.ask(router.url, "/predict")
+    status, problem = house.ask(router.url, "/v1/predict")
     assert (status, problem["status"], problem["detail"]) == (503, 503, "no lane is up")
 
 
@@ -165,7 +165,7 @@ def test_a_command_that_is_not_obeyed_is_an_error(haproxy, placed, monkeypatch):
 def test_drained_means_no_request_in_flight(haproxy, house, placed):
     router = haproxy.start("127.0.0.1", 0, [placed("1", slot=1, weight=100, slow_s=0.5)])
     with socket.create_connection((router.host, router.port)) as client:
-        client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+        client.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
         while not haproxy.read(router)[1].sessions:
             pass
         assert not haproxy.wait_drained(router, [1], within_s=0)

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import UserError
-from mlops.config import RolloutConfig, ServeConfig
+from mlops.config import RolloutConfig
 from mlops.rollout import ports
 from mlops.rollout.probe import Clock, wait_ready
 from mlops.rollout.targets.base import Lane, Target
 from mlops.rollout.targets.build import build_target
 from mlops.rollout.targets.local import LocalTarget
+from mlops.serving.config import ServeConfig
 
 
 def start(house, version: str = "1", **behaviour) -> Lane:
@@ -46,7 +47,7 @@ def test_the_command_is_that_of_the_server(tmp_path):
         "--log-dir",
         str(tmp_path / "log"),
     )
-    assert target.log_tail(lane, lines=5) == (str([*said, "--max-body-kb", "7", "--max-records", "9"]),)
+    assert target.log_tail(lane, lines=5) == (str([*said, "--serve", '{"max_body_kb":7,"max_records":9}']),)
     assert lane == Lane(
         "lending", "3", "r", "local", "127.0.0.1", 20801, lane.handle, str(tmp_path / "bundle"), lane.log
     )

@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
-from mlops.config import RolloutConfig, ServeConfig
+from mlops.config import RolloutConfig
 from mlops.decision.signed import SignedRecord
 from mlops.packaging.bundle import Bundle
 from mlops.rollout.controller import Rollout
 from mlops.rollout.targets.build import build_target
+from mlops.serving.config import ServeConfig
 from monitoring.store.delta import DeltaRequestLog
 
 BODY = json.dumps({"records": [{"a": 0.5, "c": "x"}]})

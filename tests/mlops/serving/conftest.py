@@ -23,6 +23,7 @@ from mlops.decision.signed import SignedRecord
 from mlops.packaging.bundle import Bundle, model_digest
 from mlops.packaging.load import InputField, load_model
 from mlops.serving.app import create_app
+from mlops.serving.config import ServeConfig
 from mlops.serving.settings import Settings
 from monitoring.store.base import LabelRecord, RequestRecord
 from monitoring.store.delta import DeltaRequestLog
@@ -113,7 +114,7 @@ def model(bundle):
 
 @pytest.fixture
 def settings(tmp_path) -> Settings:
-    return Settings(log_dir=tmp_path / "log", max_records=50, max_body_bytes=64 * 1024)
+    return Settings(log_dir=tmp_path / "log", serve=ServeConfig(max_records=50, max_body_kb=64))
 
 
 class FakeModel:
@@ -203,7 +204,7 @@ class Client:
     def post(self, path, **options):
         return self.request("POST", path, **options)
 
-    def post_json(self, body, path="/predict", **headers):
+    def post_json(self, body, path="/v1/predict", **headers):
         """Post bytes as they are, anything else as JSON."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.post(path, content=content, headers={"content-type": "application/json", **headers})

@@ -60,7 +60,7 @@ class TestPredict:
     )
     def test_content_types_that_are_json(self, client, good, kind):
         assert client.post(
-            "/predict", content=to_json({"records": [good]}), headers={"content-type": kind}
+            "/v1/predict", content=to_json({"records": [good]}), headers={"content-type": kind}
         ).is_success
 
     def test_everything_acknowledged_is_in_the_log_with_its_label(
@@ -69,7 +69,7 @@ class TestPredict:
         log = DeltaRequestLog(settings.log_dir)
         with open_client(create_app(bundle, model, log, settings)) as client:
             ids = [client.post_json({"records": [good]}).json()["predictions"][0]["id"] for _ in range(3)]
-            assert client.post_json({"labels": [{"id": ids[1], "label": 1}]}, "/feedback").json() == {
+            assert client.post_json({"labels": [{"id": ids[1], "label": 1}]}, "/v1/feedback").json() == {
                 "accepted": 1
             }
         frame = log.read(model="lending", version="3")
@@ -113,7 +113,7 @@ class TestFailures:
         client = fake_client(dataclasses.replace(settings, queue_records=2))
         statuses = [client.post_json({"records": [{"age": 1}]}).status_code for _ in range(5)]
         assert statuses == [200] * 5
-        answer = client.post_json({"labels": [{"id": "a", "label": 1}]}, "/feedback")
+        answer = client.post_json({"labels": [{"id": "a", "label": 1}]}, "/v1/feedback")
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
         assert client.metric("weighbridge_log_dropped_records_total") == 3

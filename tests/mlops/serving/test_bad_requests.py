@@ -4,6 +4,7 @@ import pytest
 from pydantic_core import to_json
 
 from mlops.serving.app import create_app
+from mlops.serving.config import ServeConfig
 from mlops.serving.settings import Settings
 from monitoring.store.delta import DeltaRequestLog
 
@@ -72,7 +73,9 @@ BAD_BODIES = {
 
 @pytest.fixture(scope="class")
 def shared_client(bundle, model, tmp_path_factory, open_client):
-    settings = Settings(log_dir=tmp_path_factory.mktemp("log"), max_records=50, max_body_bytes=64 * 1024)
+    settings = Settings(
+        log_dir=tmp_path_factory.mktemp("log"), serve=ServeConfig(max_records=50, max_body_kb=64)
+    )
     with open_client(create_app(bundle, model, DeltaRequestLog(settings.log_dir), settings)) as client:
         yield client
 
@@ -115,15 +118,15 @@ class TestBadRequests:
     )
     def test_what_does_not_claim_to_be_json(self, shared_client, good, kind):
         headers = {"content-type": kind} if kind else {}
-        answer = shared_client.post("/predict", content=to_json({"records": [good]}), headers=headers)
+        answer = shared_client.post("/v1/predict", content=to_json({"records": [good]}), headers=headers)
         assert answer.status_code == 415
 
-    @pytest.mark.parametrize("path", ["/predict", "/feedback"])
+    @pytest.mark.parametrize("path", ["/v1/predict", "/v1/feedback"])
     def test_a_body_over_the_limit(self, shared_client, path):
         assert shared_client.post_json(b" " * (64 * 1024 + 1), path).status_code == 413
         assert shared_client.post_json(b" " * (64 * 1024), path).status_code == 400
 
-    @pytest.mark.parametrize("path", ["/predict", "/feedback"])
+    @pytest.mark.parametrize("path", ["/v1/predict", "/v1/feedback"])
     def test_a_body_over_the_limit_in_chunks_without_a_length(self, shared_client, path):
         headers = {"content-type": "application/json"}
         answer = shared_client.post(path, content=chunks(), headers=headers)
@@ -139,9 +142,9 @@ class TestBadRequests:
         ("method", "path", "status"),
         [
             ("GET", "/", 404),
-            ("GET", "/predict/", 404),
+            ("GET", "/v1/predict/", 404),
             ("POST", "/../etc/passwd", 404),
-            ("GET", "/predict", 405),
+            ("GET", "/v1/predict", 405),
             ("DELETE", "/model", 405),
             ("POST", "/health/live", 405),
         ],
@@ -164,6 +167,6 @@ class TestBadRequests:
         ],
     )
     def test_feedback_that_does_not_fit(self, shared_client, body, field):
-        answer = shared_client.post_json(body, "/feedback")
+        answer = shared_client.post_json(body, "/v1/feedback")
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["field"] == field

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlops.serving.app import create_app
+from mlops.serving.config import ServeConfig
 from mlops.serving.settings import Settings
 from monitoring.store.delta import DeltaRequestLog
 
@@ -33,7 +34,7 @@ SEVERAL = settings(
 
 @pytest.fixture(scope="module")
 def client(bundle, model, tmp_path_factory, open_client):
-    options = Settings(log_dir=tmp_path_factory.mktemp("log"), max_body_bytes=64 * 1024)
+    options = Settings(log_dir=tmp_path_factory.mktemp("log"), serve=ServeConfig(max_body_kb=64))
     with open_client(create_app(bundle, model, DeltaRequestLog(options.log_dir), options)) as client:
         yield client
 
@@ -44,7 +45,7 @@ def check(answer):
     json.loads(answer.content, parse_constant=pytest.fail)
 
 
-@given(path=st.sampled_from(["/predict", "/feedback"]), body=JSON | REQUESTS | LABELS)
+@given(path=st.sampled_from(["/v1/predict", "/v1/feedback"]), body=JSON | REQUESTS | LABELS)
 @SEVERAL
 def test_json(client, path, body):
     check(client.post(path, content=json.dumps(body), headers={"content-type": "application/json"}))
@@ -53,7 +54,7 @@ def test_json(client, path, body):
 @given(body=st.binary(max_size=200))
 @SEVERAL
 def test_bytes(client, body):
-    check(client.post("/predict", content=body, headers={"content-type": "application/json"}))
+    check(client.post("/v1/predict", content=body, headers={"content-type": "application/json"}))
 
 
 @given(
@@ -65,7 +66,7 @@ def test_bytes(client, body):
 @SEVERAL
 def test_everything_that_the_signature_takes_is_answered(client, age, length, income, job):
     record = {"age": age, "sepal length (cm)": length, "income": income, "job": job}
-    answer = client.post("/predict", json={"records": [record]})
+    answer = client.post("/v1/predict", json={"records": [record]})
     assert answer.status_code == 200
 
 
@@ -73,4 +74,4 @@ def test_everything_that_the_signature_takes_is_answered(client, age, length, in
 @SEVERAL
 def test_headers(client, kind, name):
     headers = {"content-type": kind.encode(), "x-request-id": name.encode()}
-    check(client.post("/predict", content=b"{}", headers=headers))
+    check(client.post("/v1/predict", content=b"{}", headers=headers))

@@ -38,8 +38,8 @@ class TestOperation:
         assert client.metric("weighbridge_predictions_total", **lane) == 2
         assert client.metric("weighbridge_errors_total", kind="Invalid", **lane) == 1
         seconds = "weighbridge_request_seconds_count"
-        assert client.metric(seconds, route="/predict", status="200", **lane) == 1
-        assert client.metric(seconds, route="/predict", status="422", **lane) == 1
+        assert client.metric(seconds, route="/v1/predict", status="200", **lane) == 1
+        assert client.metric(seconds, route="/v1/predict", status="422", **lane) == 1
         assert client.metric(seconds, route="other", status="404", **lane) == 1
         assert client.metric("weighbridge_model_info", task="binary", **lane) == 1
         for name in ("queue_records", "lag_seconds", "written_records_total", "store_errors_total"):
@@ -58,7 +58,7 @@ class TestOperation:
         caplog.clear()
         client.post_json(
             {"records": [{**good, "job": SECRET}]},
-            "/predict?key=" + SECRET,
+            "/v1/predict?key=" + SECRET,
             **{"x-request-id": "r-1"},
         )
         lines = [
@@ -74,7 +74,7 @@ class TestOperation:
             "logger": "weighbridge.access",
             "event": "request",
             "method": "POST",
-            "path": "/predict",
+            "path": "/v1/predict",
             "status": 200,
             "request_id": "r-1",
         }
@@ -90,7 +90,7 @@ class TestOperation:
 class TestDocumentation:
     def test_the_example_works_at_once(self, client):
         document = client.get("/openapi.json").json()
-        for path in ("/predict", "/feedback"):
+        for path in ("/v1/predict", "/v1/feedback"):
             example = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
             assert client.post_json(example, path).status_code == 200
 

@@ -91,11 +91,11 @@ def serve(tmp_path, bundle):
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory, bundle):
     with servers(tmp_path_factory.mktemp("shared"), bundle) as start:
-        yield start("--max-body-kb", "100")
+        yield start("--serve", '{"max_body_kb": 100}')
 
 
 def head(length):
-    lines = ("POST /predict HTTP/1.1", "Host: lane", "Content-Type: application/json", length, "", "")
+    lines = ("POST /v1/predict HTTP/1.1", "Host: lane", "Content-Type: application/json", length, "", "")
     return "\r\n".join(lines).encode()
 
 
@@ -135,7 +135,7 @@ class Callers:
             for number in itertools.count():
                 name = f"{self._name}-{caller}-{number}"
                 body = {"records": [self._record], "ids": [name]}
-                answer = session.post(f"{self._url}/predict", json=body)
+                answer = session.post(f"{self._url}/v1/predict", json=body)
                 self.statuses.add(answer.status_code)
                 if answer.is_success:
                     self.acknowledged.append(name)
@@ -162,7 +162,7 @@ def test_nothing_acknowledged_is_lost_by_a_stop_and_nothing_broken_by_a_kill(ser
     callers = Callers(stopped.url, good, 4, name="second")
     callers.wait_for(40)
     label = {"id": callers.acknowledged[0], "label": 0}
-    assert httpx.post(f"{stopped.url}/feedback", json={"labels": [label]}).json() == {"accepted": 1}
+    assert httpx.post(f"{stopped.url}/v1/feedback", json={"labels": [label]}).json() == {"accepted": 1}
     assert stopped.end() == 0
     callers.join()
     assert callers.statuses == {200}
@@ -172,7 +172,9 @@ def test_nothing_acknowledged_is_lost_by_a_stop_and_nothing_broken_by_a_kill(ser
     assert len(logged) == len(set(logged))
     assert set(callers.acknowledged) <= set(logged)
     assert frame.filter(target=0)["id"].to_list() == [label["id"]]
-    access = [line for line in stopped.lines() if line["event"] == "request" and line["path"] == "/predict"]
+    access = [
+        line for line in stopped.lines() if line["event"] == "request" and line["path"] == "/v1/predict"
+    ]
     assert len(access) >= len(callers.acknowledged)
 
 
@@ -184,7 +186,7 @@ def test_a_stop_drains_then_finishes_what_is_in_flight(serve, good):
         while session.get("/health/ready").status_code == 200:
             time.sleep(POLL_S)
         assert session.get("/health/ready").json() == {"status": "draining"}
-        assert session.post("/predict", json={"records": [good], "ids": ["draining"]}).status_code == 200
+        assert session.post("/v1/predict", json={"records": [good], "ids": ["draining"]}).status_code == 200
         connection, rest = send_part(server.port, body)
         # The server reads on: by this answer it has the head of the request above.
         session.get("/health/live")
@@ -208,10 +210,10 @@ class TestHostileCallers:
         cut.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         cut.close()
         answer = httpx.post(
-            f"{shared.url}/predict", content=body, headers={"content-type": "application/json"}
+            f"{shared.url}/v1/predict", content=body, headers={"content-type": "application/json"}
         )
         assert answer.is_success
-        shared.wait_for_line(path="/predict", status=499)
+        shared.wait_for_line(path="/v1/predict", status=499)
         slow.sendall(rest)
         assert read_answer(slow)[0] == 200
         assert not [line for line in shared.lines() if line["level"] == "error"]

@@ -1,0 +1,27 @@
+"""The `serve:` section of weighbridge.yaml: where and how the champion answers."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from evaluation.config import Section
+
+
+class ServeConfig(Section):
+    """Where and how the champion answers."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535, description="0 takes a free port.")
+    max_body_kb: int = Field(1024, ge=1, le=1_048_576)
+    max_records: int = Field(1000, ge=1, le=100_000, description="Rows in one request.")
+    batching: Literal["auto", "off"] = Field(
+        "auto", description="Whether requests that wait for the model are asked together."
+    )
+
+    def for_server(self) -> str:
+        """What a server process is told of it, as JSON: all but the address, which is the router's.
+
+        >>> ServeConfig(max_records=10).for_server()
+        '{"max_records":10}'
+        """
+        return self.model_dump_json(exclude={"host", "port"}, exclude_defaults=True)

@@ -24,9 +24,10 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Weighed:
-    """A verdict and its limits, nan for none."""
+    """A verdict, the value and its limits, nan for none."""
 
     verdict: Verdict
+    value: float
     low: float
     high: float
 
@@ -57,8 +58,8 @@ def weigh(
         champion=answer.champion,
     )
     verdict, _ = (absolute if other is None else champion).judge(measurement)
-    low, high = answer.estimate.low, answer.estimate.high
-    return Weighed(verdict, np.nan if low is None else low, np.nan if high is None else high)
+    found = (answer.estimate.value, answer.estimate.low, answer.estimate.high)
+    return Weighed(verdict, *(np.nan if each is None else each for each in found))
 
 
 def evidence(tolerance: float, counts: Codes) -> float:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from statistics import NormalDist
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -14,7 +15,12 @@ from evaluation.types import FloatArray, IntArray
 _FEW_MISPLACED = 5
 # An area of 1 has no variance; so close to it there is one.
 _EDGE = 1e-12
+# Degrees of freedom that each class loses in a difference of two areas: one for its mean, and two that normal
+# values would keep.
+_LOST = 3
 _TOO_FEW = "fewer than two rows of a class"
+# The value of a model and its limits ask for the same placements; they are kept as long as the sample.
+_placed: "WeakKeyDictionary[Sample, tuple[FloatArray, FloatArray]]" = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -29,14 +35,20 @@ class Spread:
 def placements(sample: Sample) -> tuple[FloatArray, FloatArray]:
     """Share of negatives below every positive, (positives,), and of positives above every negative, (negatives,).
 
-    Ties count half; the mean of either is the area. One sort: rows of one score share what lies below it, as
-    they share a midrank. Source: Sun and Xu 2014, "Fast implementation of DeLong's algorithm", IEEE Signal
+    Ties count half; the mean of either is the area. One sort a sample: rows of one score share what lies below
+    it, as they share a midrank. Source: Sun and Xu 2014, "Fast implementation of DeLong's algorithm", IEEE Signal
     Processing Letters 21.
 
     >>> rows = Sample(np.array([0, 1, 1, 0]), np.zeros(4), np.array([0.1, 0.4, 0.8, 0.6]))
     >>> [placed.tolist() for placed in placements(rows)]
     [[0.5, 1.0], [1.0, 0.5]]
     """
+    if sample not in _placed:
+        _placed[sample] = _place(sample)
+    return _placed[sample]
+
+
+def _place(sample: Sample) -> tuple[FloatArray, FloatArray]:
     positive = sample.target == 1
     places = np.unique(scores(sample), return_inverse=True)[1]
     found, missed = places[positive], places[~positive]
@@ -51,33 +63,48 @@ def _at_or_below(places: IntArray, n: int) -> FloatArray:
     return np.asarray(np.cumsum(at) - at / 2)
 
 
-def spread(beaten: FloatArray, beating: FloatArray) -> Spread:
+def spread(beaten: FloatArray, beating: FloatArray, lost: int = 1) -> Spread:
     """Standard error of the mean placement, or of the mean of differences of placements.
 
     Positives and negatives each add a variance of their own; with few of one class a normal quantile is too
-    small, so the degrees of freedom follow Satterthwaite (1946). Source: DeLong, DeLong and Clarke-Pearson
-    1988, "Comparing the areas under two or more correlated receiver operating characteristic curves",
-    Biometrics 44.
+    small, so the degrees of freedom follow Satterthwaite (1946), where each class has as many as rows but for
+    `lost`, and 1 at least. Source: DeLong, DeLong and Clarke-Pearson 1988, "Comparing the areas under two or
+    more correlated receiver operating characteristic curves", Biometrics 44.
 
     >>> found = spread(np.array([0.5, 1.0, 0.75]), np.array([1.0, 0.5]))
     >>> round(found.error, 4), round(found.freedom, 2)
     (0.2887, 1.68)
     """
-    parts = [(float(np.var(part, ddof=1)) / len(part), len(part) - 1) for part in (beaten, beating)]
-    variance = sum(part for part, _ in parts)
+    variance = third = weight = 0.0
+    for part in (beaten, beating):
+        n, away = len(part), part - part.mean()
+        squares = away * away
+        own = float(squares.sum()) / ((n - 1) * n)
+        variance += own
+        weight += own**2 / max(1, n - lost)
+        third += float(squares @ away) / n**3
     if variance == 0:
         return Spread(0.0, 1.0, 0.0)
-    third = sum(float(((part - part.mean()) ** 3).sum()) / len(part) ** 3 for part in (beaten, beating))
-    freedom = variance**2 / sum(part**2 / freedom for part, freedom in parts)
-    return Spread(variance**0.5, freedom, third / variance**1.5)
+    return Spread(variance**0.5, variance**2 / weight, third / variance**1.5)
 
 
 def area_difference(beaten: FloatArray, beating: FloatArray) -> Interval:
-    """Limits of the difference of two areas, from differences of placements on the same rows."""
+    """Limits of the difference of two areas, from differences of placements on the same rows.
+
+    Where the models truly differ, the rows that tell them apart best also vary most, so that the value is
+    skewed by more than ten rows of a class can show. Hence each class counts as two rows fewer: else the low
+    limit lies above the truth in 6.2 of 100 samples with 10 positive rows of 500, where the scores of the two
+    models correlate by 0.95, and not in 5.6.
+
+    >>> moves = np.random.default_rng(1).normal(0.01, 0.1, 300)
+    >>> low, high = area_difference(moves[:20], moves[20:]).limits(0.05)
+    >>> round(low, 4), round(high, 4)
+    (-0.0124, 0.0384)
+    """
     method = "paired DeLong"
     if min(len(beaten), len(beating)) < 2:
         return Interval.missing(method, _TOO_FEW)
-    found = spread(beaten, beating)
+    found = spread(beaten, beating, _LOST)
     return student(float(beaten.mean()), found.error, found.freedom, method, found.skew)
 
 

@@ -19,9 +19,9 @@ from mlops.serving.documentation import openapi
 from mlops.serving.errors import RequestProblem
 from mlops.serving.example import typical_record
 from mlops.serving.handler import Handler, ServedModel
+from mlops.serving.log.writer import RequestLogWriter
 from mlops.serving.metrics import Metrics
 from mlops.serving.middleware import Contain, LimitBody, Observe, problem
-from mlops.serving.request_log import RequestLogWriter
 from mlops.serving.routes.operation import Readiness, operation_routes
 from mlops.serving.routes.predict import predict_routes
 from mlops.serving.schemas import Schemas

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from evaluation.config import Section
+from mlops.serving.log.config import LogConfig
 
 
 class ServeConfig(Section):
@@ -17,6 +18,7 @@ class ServeConfig(Section):
     batching: Literal["auto", "off"] = Field(
         "auto", description="Whether requests that wait for the model are asked together."
     )
+    log: LogConfig = LogConfig()
 
     def for_server(self) -> str:
         """What a server process is told of it, as JSON: all but the address, which is the router's.

@@ -2,14 +2,22 @@
 
 RequestProblem
 ├── BadSyntax    400  the body is not the JSON that it claims to be
+├── Unknown      401  no key or token that counts came with the request
+├── Forbidden    403  the caller's key or token is not for this
+├── SlowBody     408  the body did not arrive in time
 ├── TooLarge     413  the body is over the limit
 ├── WrongType    415  the body does not claim to be JSON
 ├── Invalid      422  the JSON does not fit the model's signature; names the fields
+├── Rejected     422  the policy refuses a value, or the answer to it; names the fields
+├── TooMany      429  this caller asks more often than it may
 ├── ModelFailed  500  the model raised, or gave something that is no prediction
-└── Busy         503  the request log takes no more labels for now
+├── Busy         503  the request log takes no more labels for now
+├── NotRecorded  503  the journal could not keep the request, which it promises for every answer
+├── Full         503  as many requests are in the house as it takes
+└── TimedOut     504  there was no answer in time
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -32,9 +40,12 @@ class RequestProblem(Exception):  # noqa: N818 - a tree of problems, named as ca
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
 
-    def __init__(self, detail: str, fields: Sequence[FieldProblem] = ()) -> None:
+    def __init__(
+        self, detail: str, fields: Sequence[FieldProblem] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
         self.detail = detail
         self.fields = tuple(fields)
+        self.headers: Mapping[str, str] = headers or {}
         super().__init__(detail)
 
     @property
@@ -47,6 +58,24 @@ class BadSyntax(RequestProblem):
     """The body is not the JSON that it claims to be."""
 
     status = HTTPStatus.BAD_REQUEST
+
+
+class Unknown(RequestProblem):
+    """No key or token that counts came with the request; which of many reasons it was is not told."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class Forbidden(RequestProblem):
+    """The caller is known, and may not do this."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class SlowBody(RequestProblem):
+    """The body did not arrive in time."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
 
 
 class TooLarge(RequestProblem):
@@ -67,6 +96,18 @@ class Invalid(RequestProblem):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class Rejected(RequestProblem):
+    """The policy refuses a value, or the answer to it."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class TooMany(RequestProblem):
+    """This caller asks more often than it may."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+
 class ModelFailed(RequestProblem):
     """The model raised, or gave something that is no prediction."""
 
@@ -77,6 +118,24 @@ class Busy(RequestProblem):
     """The request log takes no more for now; the same request may succeed in a second."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class NotRecorded(RequestProblem):
+    """The journal could not keep the request, and its promise holds for every answer: so there is none."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class Full(RequestProblem):
+    """As many requests are in the house as it takes; one more would only wait."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class TimedOut(RequestProblem):
+    """There was no answer in time; the model may still be at it."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
 
 
 def problem_json(

@@ -18,7 +18,7 @@ from mlops.packaging.load import InputField
 from mlops.serving.body import parse
 from mlops.serving.errors import Busy, FieldProblem, Invalid, ModelFailed
 from mlops.serving.ids import uuid7
-from mlops.serving.request_log import RequestLogWriter
+from mlops.serving.log.writer import RequestLogWriter
 from mlops.serving.schemas import Label, PredictRequest, Schemas, validate
 from monitoring.store.base import LabelRecord, RequestRecord
 

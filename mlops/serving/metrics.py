@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from mlops.packaging.bundle import Bundle
-from mlops.serving.request_log import LogState
+from mlops.serving.log.writer import LogState
 
 # From a cached answer to the patience of a caller, each about twice the one before.
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -43,6 +43,12 @@ class Metrics:
         self._errors = Counter(
             "weighbridge_errors", "Requests not answered, by class.", (*lane, "kind"), registry=self._registry
         )
+        self._refusals = Counter(
+            "weighbridge_refusals",
+            "Requests turned away at the door, by reason.",
+            (*lane, "reason"),
+            registry=self._registry,
+        )
         about = Gauge(
             "weighbridge_model_info",
             "Which model this process serves; always 1.",
@@ -65,6 +71,10 @@ class Metrics:
     def failed(self, kind: str) -> None:
         """Count a request that was not answered."""
         self._errors.labels(*self._lane, kind).inc()
+
+    def refused(self, reason: str) -> None:
+        """Count a request that was turned away before the model saw it."""
+        self._refusals.labels(*self._lane, reason).inc()
 
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format."""

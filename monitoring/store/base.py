@@ -10,7 +10,10 @@ import polars as pl
 
 @dataclass(frozen=True)
 class RequestRecord:
-    """One answered row. `id` is what a label is joined on; `inputs` holds the features as the caller sent them."""
+    """One answered row. `id` is what a label is joined on; `inputs` holds the features as the caller sent them.
+
+    guards: what the server's guards said of the row, by name; caller: who asked, None without access control.
+    """
 
     id: str
     at: datetime
@@ -21,6 +24,8 @@ class RequestRecord:
     label: float | int | str | bool
     score: float | None
     inputs: dict[str, Any]
+    guards: tuple[str, ...] = ()
+    caller: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,9 @@ class RequestLog(Protocol):
     ) -> pl.DataFrame:
         """Read the newest records, oldest first, joined with their labels.
 
-        Columns: id, at (UTC datetime), version, release_id, latency_ms, prediction, score, target (null until a
-        label has come), and one column per input feature under its own name, prefixed `input.`.
+        Columns: id, at (UTC datetime), version, release_id, latency_ms, prediction, score, guards (a list of
+        text), caller, target (null until a label has come), and one column per input feature under its own name,
+        prefixed `input.`.
         An empty log gives an empty frame with the columns that do not depend on the model.
         """
         ...

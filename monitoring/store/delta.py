@@ -25,13 +25,17 @@ REQUESTS = pl.Schema(
         "score": pl.Float64(),
         "prediction": pl.String(),
         "inputs": pl.String(),
+        "guards": pl.List(pl.String()),
+        "caller": pl.String(),
         "day": pl.Date(),
     }
 )
 LABELS = pl.Schema({"at": _AT, "id": pl.String(), "target": pl.String(), "day": pl.Date()})
 # A label's clock may be behind the server's that wrote the request.
 _CLOCK_SKEW = timedelta(days=1)
-_FIXED = ("id", "at", "version", "release_id", "latency_ms", "prediction", "score", "target")
+_FIXED = (
+    "id", "at", "version", "release_id", "latency_ms", "prediction", "score", "guards", "caller", "target",
+)  # fmt: skip
 
 
 class DeltaRequestLog:
@@ -61,6 +65,8 @@ class DeltaRequestLog:
             "score": [record.score for record in records],
             "prediction": [encode(record.label) for record in records],
             "inputs": [encode(record.inputs) for record in records],
+            "guards": [list(record.guards) for record in records],
+            "caller": [record.caller for record in records],
         }
         frame = pl.DataFrame(
             [at, *(pl.Series(name, values, REQUESTS[name]) for name, values in rest.items())]

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from mlops.serving.app import create_app
 from mlops.serving.logs import JsonLines
-from mlops.serving.request_log import RequestLogWriter
+from mlops.serving.log.writer import RequestLogWriter
 from monitoring.store.delta import DeltaRequestLog
 
 SECRET = "s3cr3t-4711"

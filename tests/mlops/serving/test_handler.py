@@ -11,7 +11,7 @@ from evaluation.types import Outputs, Task
 from mlops.packaging.bundle import Bundle
 from mlops.serving.errors import Busy, Invalid, ModelFailed
 from mlops.serving.handler import Handler, Prediction
-from mlops.serving.request_log import RequestLogWriter
+from mlops.serving.log.writer import RequestLogWriter
 from mlops.serving.schemas import Schemas
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)

@@ -14,7 +14,9 @@ from monitoring.store import table
 from monitoring.store.base import LabelRecord, RequestRecord
 
 START = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
-FIXED = ["id", "at", "version", "release_id", "latency_ms", "prediction", "score", "target"]
+FIXED = [
+    "id", "at", "version", "release_id", "latency_ms", "prediction", "score", "guards", "caller", "target",
+]  # fmt: skip
 
 
 def record(number, *, hours=0.0, model="lending", version="1", label=1, **inputs):
@@ -61,6 +63,8 @@ def test_what_was_appended_is_read_oldest_first(log):
         "latency_ms": 1.5,
         "prediction": 1,
         "score": 0.75,
+        "guards": [],
+        "caller": None,
         "target": None,
         "input.age": 0,
     }

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from evaluation.errors import EnvironmentProblem
-from mlops.serving.request_log import RequestLogWriter
+from mlops.serving.log.writer import RequestLogWriter
 from monitoring.store.base import LabelRecord, RequestRecord
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)

@@ -1,4 +1,4 @@
-"""The writer behind the request log: takes records at once, stores them in batches on its own thread."""
+"""Takes records at once, stores them in batches on its own thread."""
 
 import logging
 import threading
@@ -6,9 +6,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 from evaluation.errors import EnvironmentProblem
+from mlops.serving.errors import Busy
+from mlops.serving.log.config import LogConfig
 from monitoring.store.base import LabelRecord, RequestLog, RequestRecord
 
 _LOG = logging.getLogger("weighbridge.request_log")
@@ -35,16 +38,20 @@ class RequestLogWriter:
     asked again, with growing pauses; what arrives meanwhile beyond `queue_records` is dropped and counted.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is handed in, and the bounds, which tests make small
         self,
         log: RequestLog,
+        config: LogConfig | None = None,
         *,
-        queue_records: int,
-        batch_records: int,
-        wait_s: float,
+        folder: Path | None = None,
+        queue_records: int = 20_000,
+        batch_records: int = 1000,
+        wait_s: float = 0.5,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._log = log
+        self._config = config or LogConfig()
+        self._folder = folder
         self._room = queue_records
         self._batch = batch_records
         self._wait_s = wait_s
@@ -76,6 +83,18 @@ class RequestLogWriter:
                 return False
             self._add(labels)
         return True
+
+    async def record(self, records: Sequence[RequestRecord]) -> None:
+        """Return when answered rows are as safe as the durability says: queued, or in the journal on disk.
+
+        Raises NotRecorded where the journal cannot keep them; then they must not be answered.
+        """
+        self.offer(records)
+
+    async def record_labels(self, labels: Sequence[LabelRecord]) -> None:
+        """The same for labels, all or none. Raises Busy while there is no room for them, and NotRecorded."""
+        if not self.offer_labels(labels):
+            raise Busy("the request log is full; send the labels again")
 
     def state(self) -> LogState:
         """How the writer is doing now."""

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from evaluation.config import Section
+from mlops.serving.guards.config import GuardsConfig
 from mlops.serving.log.config import LogConfig
 
 
@@ -19,6 +20,7 @@ class ServeConfig(Section):
         "auto", description="Whether requests that wait for the model are asked together."
     )
     log: LogConfig = LogConfig()
+    guards: GuardsConfig = GuardsConfig()
 
     def for_server(self) -> str:
         """What a server process is told of it, as JSON: all but the address, which is the router's.

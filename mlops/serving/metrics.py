@@ -49,6 +49,12 @@ class Metrics:
             (*lane, "reason"),
             registry=self._registry,
         )
+        self._guards = Counter(
+            "weighbridge_guards",
+            "What guards found in fields and answers, and what was done.",
+            (*lane, "field", "kind", "action"),
+            registry=self._registry,
+        )
         about = Gauge(
             "weighbridge_model_info",
             "Which model this process serves; always 1.",
@@ -75,6 +81,10 @@ class Metrics:
     def refused(self, reason: str) -> None:
         """Count a request that was turned away before the model saw it."""
         self._refusals.labels(*self._lane, reason).inc()
+
+    def guarded(self, field: str, kind: str, action: str, times: int) -> None:
+        """Count what a guard found; the field is one of the signature's, so that there is an end to the labels."""
+        self._guards.labels(*self._lane, field, kind, action).inc(times)
 
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format."""

@@ -1,0 +1,1 @@
+"""What a request and an answer are held against, beyond their form."""

@@ -47,7 +47,7 @@ def open_example(name: str, *, share: float = 0.8) -> Example:
 
     Its seed alone makes no difference to the trees of these examples.
     """
-    from evaluation.forecast.pilot import Pilot
+    from evaluation.answers import Answers
     from evaluation.plan import columns_of
     from evaluation.types import Outputs
     from mlops.config import load_policy
@@ -69,7 +69,7 @@ def open_example(name: str, *, share: float = 0.8) -> Example:
     times = np.random.default_rng(SEED).gamma(4, 2, (2, 400))
     target = dataset.evaluate[policy.data.target].to_numpy()
     frame = dataset.evaluate.select(columns_of(policy.gate))
-    return Example(name, policy, dataset.evaluate, Pilot(name, target, frame, *answers, times[0], times[1]))
+    return Example(name, policy, dataset.evaluate, Answers(target, frame, *answers, *times, name=name))
 
 
 def predict(example: Example, rows: int, level: float, runs: int) -> Any:
@@ -100,13 +100,8 @@ def releases(example: Example, gate: Any, rows: int, level: float, runs: int) ->
     for _ in range(runs):
         made = identical_release(example.pilot, rows, None, random)
         found = measure(
+            made,
             task=example.policy.task,
-            frame=made.frame,
-            target=made.target,
-            outputs=made.challenger,
-            champion=made.champion,
-            latency_ms=made.latency_ms,
-            champion_latency_ms=made.champion_latency_ms,
             gate=gate,
             allowance=Allowance(0.05, level),
             overview=(),

@@ -3,12 +3,11 @@
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from evaluation.answers import Answers
 from evaluation.columns import unit_codes
 from evaluation.config import GateConfig, Part, column_of
 from evaluation.errors import UserError
@@ -25,7 +24,6 @@ from evaluation.types import (
     IntArray,
     Measurement,
     Measurements,
-    Outputs,
     Task,
 )
 
@@ -55,16 +53,11 @@ class _Bench:
 
 
 def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation is about
+    answers: Answers,
     *,
     task: Task,
-    frame: pl.DataFrame,
-    target: NDArray[Any],
-    outputs: Outputs,
     gate: GateConfig,
-    champion: Outputs | None = None,
     champion_problem: str | None = None,
-    latency_ms: FloatArray | None = None,
-    champion_latency_ms: FloatArray | None = None,
     allowance: Allowance | None = None,
     overview: Sequence[str] | None = None,
     metrics: Mapping[str, Metric] = METRICS,
@@ -72,10 +65,8 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
 ) -> Measurements:
     """Measure every check of a policy, and the task's usual metrics on all rows.
 
-    frame: the holdout, n rows with the columns of slices and groups; target: (n,) what really happened.
-    outputs, champion: answers for the same rows in the same order. Where there is no champion yet its checks
-    are `not_compared`; where there is one that could not be asked, `champion_problem` says why.
-    latency_ms, champion_latency_ms: (requests,) milliseconds, None where not measured.
+    answers: about the holdout. Where there is no champion yet its checks are `not_compared`; where there is one
+    that could not be asked, `champion_problem` says why.
     allowance: the error that this decision may make; all of the policy's where None.
     overview: metrics to measure beside the policy's; the task's usual ones where None.
 
@@ -83,8 +74,9 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
     a problem, which the gate judges inconclusive. Raises UserError for what the policy or the data must be
     corrected for: an absent column, an unknown metric, a target or unit without value, labels of another kind.
     """
+    frame = answers.frame
     lines = expand(gate, task=task, frame=frame, metrics=metrics)
-    challenger, judged_champion = _both(task, target, outputs, champion)
+    challenger, judged_champion = _both(task, answers)
     if gate.unit is not None:
         units = unit_codes(frame, gate.unit)
         challenger = _by_unit(challenger, units)
@@ -95,8 +87,8 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
         frame=frame,
         challenger=challenger,
         champion=champion_problem or judged_champion,
-        latency=_timed(latency_ms),
-        champion_latency=_timed(champion_latency_ms),
+        latency=_timed(answers.latency_ms),
+        champion_latency=_timed(answers.champion_latency_ms),
         settings=Settings.of(gate, allowance),
     )
     alone = bench.champion is None
@@ -110,21 +102,19 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
             (line.id, NO_CHAMPION) for line in lines if alone and line.kind is CheckKind.CHAMPION
         ),
         overview={name: found[name, ""].estimate for name in beside},
-        rows=len(target),
+        rows=len(answers.target),
         allowance=allowance or Allowance.whole(round(1 - gate.confidence, 12)),
     )
 
 
-def _both(
-    task: Task, target: NDArray[Any], outputs: Outputs, champion: Outputs | None
-) -> tuple[Model, Model | str | None]:
+def _both(task: Task, answers: Answers) -> tuple[Model, Model | str | None]:
     """Both on the same class codes; a champion that does not fit is a problem of its checks, not an error."""
-    if champion is None:
-        return models(task, target, [outputs])[0], None
+    if answers.champion is None:
+        return models(task, answers.target, [answers.challenger])[0], None
     try:
-        challenger, other = models(task, target, [outputs, champion])
+        challenger, other = models(task, answers.target, [answers.challenger, answers.champion])
     except UserError as error:
-        return models(task, target, [outputs])[0], f"champion: {error.found}"
+        return models(task, answers.target, [answers.challenger])[0], f"champion: {error.found}"
     return challenger, other
 
 

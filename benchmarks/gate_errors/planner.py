@@ -22,7 +22,7 @@ from benchmarks.gate_errors.worlds import (
     prompts,
     right_answers,
 )
-from evaluation.forecast.pilot import Pilot
+from evaluation.answers import Answers
 from evaluation.forecast.plan import forecast
 from evaluation.metrics.base import Sample
 from evaluation.types import Allowance, Outputs, Task, Verdict
@@ -39,7 +39,7 @@ class _World(NamedTuple):
     task: Task
     gate: dict[str, Any]
     pilot_units: int
-    answers: Callable[[np.random.Generator, int], Pilot]
+    answers: Callable[[np.random.Generator, int], Answers]
     verdict: Callable[[np.random.Generator, int], Verdict]
 
 
@@ -92,11 +92,11 @@ def _reaching(sizes: Codes, shares: Array) -> float:
 def _of_accuracy(psi: float) -> _World:
     by_counts = OfCounts(0.01)
 
-    def answers(random: np.random.Generator, n: int) -> Pilot:
+    def answers(random: np.random.Generator, n: int) -> Answers:
         mine, theirs = right_answers(paired_counts(random, 1, n, psi, 0.0)[0])
         target = np.arange(n) % 2
         right = [Outputs(np.where(model == 1, target, 1 - target)) for model in (mine, theirs)]
-        return Pilot("pilot", target, _rows(n), right[0], right[1])
+        return Answers(target, _rows(n), right[0], right[1])
 
     def verdict(random: np.random.Generator, n: int) -> Verdict:
         return by_counts.weigh(paired_counts(random, 1, n, psi, 0.0)[0]).verdict
@@ -109,10 +109,10 @@ def _of_auc() -> _World:
     def drawn(random: np.random.Generator, n: int) -> tuple[Codes, Array, Array]:
         return binormal(random, round(0.3 * n), n, 0.9, 0.0)
 
-    def answers(random: np.random.Generator, n: int) -> Pilot:
+    def answers(random: np.random.Generator, n: int) -> Answers:
         target, mine, theirs = drawn(random, n)
         models = [Outputs((score >= 0.5).astype(np.int64), score) for score in (mine, theirs)]
-        return Pilot("pilot", target, _rows(n), models[0], models[1])
+        return Answers(target, _rows(n), models[0], models[1])
 
     def verdict(random: np.random.Generator, n: int) -> Verdict:
         target, mine, theirs = drawn(random, n)
@@ -124,10 +124,10 @@ def _of_auc() -> _World:
 
 
 def _of_prompts() -> _World:
-    def answers(random: np.random.Generator, n: int) -> Pilot:
+    def answers(random: np.random.Generator, n: int) -> Answers:
         mine, theirs = prompts(random, n, 5, 0.0, 0.1)
         frame = pl.DataFrame({"prompt": np.repeat(np.arange(n), 5)})
-        return Pilot("pilot", np.zeros(5 * n), frame, Outputs(mine.ravel()), Outputs(theirs.ravel()))
+        return Answers(np.zeros(5 * n), frame, Outputs(mine.ravel()), Outputs(theirs.ravel()))
 
     def verdict(random: np.random.Generator, n: int) -> Verdict:
         codes, zero = np.repeat(np.arange(n), 5), np.zeros(5 * n)

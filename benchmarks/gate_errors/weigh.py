@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.gate_errors.worlds import Array, Codes, right_answers
+from evaluation.answers import Answers
 from evaluation.config import GateConfig
 from evaluation.gate import absolute, champion
 from evaluation.gate.decide import decide
@@ -113,11 +114,8 @@ def decided(  # noqa: PLR0913 - keyword-only, what `measure` takes
     """The whole path: every line of a policy measured on rows, and the decision."""
     frame = pl.DataFrame(columns or {"row": np.arange(len(target))})
     found = measure(
+        Answers(target, frame, challenger, other),
         task=task,
-        frame=frame,
-        target=target,
-        outputs=challenger,
-        champion=other,
         gate=gate,
         allowance=allowance,
         overview=(),

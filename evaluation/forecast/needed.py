@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from statistics import NormalDist
 
-from evaluation.forecast.pilot import Pilot
+from evaluation.answers import Answers
 from evaluation.forecast.simulate import Judge, Seen, simulate
 from evaluation.metrics.base import Distance, GroupRates
 from evaluation.plan import Line
@@ -78,7 +78,7 @@ def needed(line: Line, seen: Seen, probe: Probe) -> int | None:
     return math.ceil(units - 1e-9)
 
 
-def prober(line: Line, seen: Seen, pilot: Pilot, judge: Judge, units: int) -> Probe:
+def prober(line: Line, seen: Seen, pilot: Answers, judge: Judge, units: int) -> Probe:
     """Simulates one check on another number of its units, where `seen` was on `units` units in all.
 
     Gives None where that would be more than 100,000 in all.

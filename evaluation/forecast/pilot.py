@@ -1,38 +1,17 @@
-"""Answers that tell how the next release may come out, and releases of an equally good model made of them."""
+"""Releases of an equally good model, made of a pilot: answers that tell how the next release may come out."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from evaluation.answers import Answers
 from evaluation.columns import unit_codes
 from evaluation.types import FloatArray, IntArray, Outputs
 
 
-@dataclass(frozen=True)
-class Pilot:
-    """What one or two models said about n rows; `name` says which models and rows these are.
-
-    frame: (n, columns of slices, groups and units); latencies in milliseconds, None where they were not measured.
-    """
-
-    name: str
-    target: NDArray[Any]
-    frame: pl.DataFrame
-    challenger: Outputs
-    champion: Outputs | None = None
-    latency_ms: FloatArray | None = None
-    champion_latency_ms: FloatArray | None = None
-
-    @property
-    def tells_difference(self) -> bool:
-        """Whether it shows how much two models differ: two that answer alike, or in another form, do not."""
-        return self.champion is not None and _comparable(self.challenger, self.champion)
-
-
-def identical_release(pilot: Pilot, units: int, unit: str | None, random: np.random.Generator) -> Pilot:
+def identical_release(pilot: Answers, units: int, unit: str | None, random: np.random.Generator) -> Answers:
     """Answers of an equally good model, and of the champion, on `units` fresh rows (or units of the column `unit`).
 
     Rows are drawn with replacement, and in each the two models change places with probability 1/2: the true
@@ -62,7 +41,7 @@ def identical_release(pilot: Pilot, units: int, unit: str | None, random: np.ran
     )
 
 
-def both_ways(pilot: Pilot) -> Pilot:
+def both_ways(pilot: Answers) -> Answers:
     """Every row twice, once with the models' places changed: what identical releases are samples of."""
     if pilot.champion is None:
         return pilot
@@ -72,17 +51,6 @@ def both_ways(pilot: Pilot) -> Pilot:
         frame=pl.concat([pilot.frame, pilot.frame]),
         challenger=_joined(pilot.challenger, pilot.champion),
         champion=_joined(pilot.champion, pilot.challenger),
-    )
-
-
-def _comparable(one: Outputs, other: Outputs) -> bool:
-    if (one.scores is None) is not (other.scores is None):
-        return False
-    if one.scores is None or other.scores is None:
-        return not np.array_equal(one.labels, other.labels)
-    same_form = one.scores.shape == other.scores.shape
-    return same_form and not (
-        np.array_equal(one.labels, other.labels) and np.array_equal(one.scores, other.scores)
     )
 
 
@@ -96,7 +64,7 @@ def _by_unit(codes: IntArray, units: int, random: np.random.Generator) -> tuple[
     return order[starts[found][drawn] + within], drawn
 
 
-def _frame(pilot: Pilot, rows: IntArray) -> pl.DataFrame:
+def _frame(pilot: Answers, rows: IntArray) -> pl.DataFrame:
     # A table without columns has no rows to take.
     return pilot.frame[rows] if pilot.frame.width else pilot.frame
 
@@ -121,7 +89,7 @@ def _joined(one: Outputs, other: Outputs) -> Outputs:
     return Outputs(np.concatenate([one.labels, other.labels]), scores)
 
 
-def _requests(pilot: Pilot, random: np.random.Generator) -> tuple[FloatArray | None, FloatArray | None]:
+def _requests(pilot: Answers, random: np.random.Generator) -> tuple[FloatArray | None, FloatArray | None]:
     """Timed requests drawn anew; two models that are equally fast share theirs."""
     mine, theirs = pilot.latency_ms, pilot.champion_latency_ms
     if mine is None or theirs is None:

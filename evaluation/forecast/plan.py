@@ -11,11 +11,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from evaluation.answers import Answers
 from evaluation.columns import unit_codes
 from evaluation.config import GateConfig
 from evaluation.forecast.assumed import assumed
 from evaluation.forecast.needed import MOST_UNITS, Probe, distance, needed, prober, reach
-from evaluation.forecast.pilot import Pilot
 from evaluation.forecast.policy import answerable, with_edges
 from evaluation.forecast.simulate import Judge, Seen, Simulation, simulate
 from evaluation.metrics.base import Metric, Need
@@ -90,7 +90,7 @@ def forecast(  # noqa: PLR0913 - keyword-only, one for each thing that a forecas
     gate: GateConfig,
     frame: pl.DataFrame,
     target: NDArray[Any],
-    pilot: Pilot | None,
+    pilot: Answers | None,
     allowance: Allowance,
     runs: int = 200,
     metrics: Mapping[str, Metric] = METRICS,
@@ -142,13 +142,13 @@ def forecast(  # noqa: PLR0913 - keyword-only, one for each thing that a forecas
 class _Runs:
     """Releases on so many units each, made of a pilot."""
 
-    pilot: Pilot
+    pilot: Answers
     judge: Judge
     units: int
     simulation: Simulation
 
 
-def _draw(pilot: Pilot, judge: Judge, units: int, runs: int, progress: Callable[[float], None]) -> _Runs:
+def _draw(pilot: Answers, judge: Judge, units: int, runs: int, progress: Callable[[float], None]) -> _Runs:
     units = min(units, MOST_UNITS)
     runs = min(runs, max(_LEAST_RUNS, _WORK // units))
     return _Runs(pilot, judge, units, simulate(pilot, judge, units=units, runs=runs, progress=progress))

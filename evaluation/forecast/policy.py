@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import polars as pl
 
+from evaluation.answers import Answers
 from evaluation.columns import quantile_edges
 from evaluation.config import Bins, CheckConfig, GateConfig, Part, SliceBy
-from evaluation.forecast.pilot import Pilot
 from evaluation.forecast.simulate import Judge
 from evaluation.metrics.base import Metric, Need
 
 
-def answerable(judge: Judge, pilot: Pilot) -> tuple[Judge, list[str]]:
+def answerable(judge: Judge, pilot: Answers) -> tuple[Judge, list[str]]:
     """Leave out of the policy what a pilot can't answer, and say what that is."""
     kept: list[CheckConfig] = []
     notes: list[str] = []
@@ -22,7 +22,7 @@ def answerable(judge: Judge, pilot: Pilot) -> tuple[Judge, list[str]]:
     return replace(judge, gate=judge.gate.model_copy(update={"checks": tuple(kept)})), notes
 
 
-def _answered(check: CheckConfig, metric: Metric, pilot: Pilot) -> tuple[CheckConfig | None, str | None]:
+def _answered(check: CheckConfig, metric: Metric, pilot: Answers) -> tuple[CheckConfig | None, str | None]:
     """As much of a line of policy as a pilot can answer, and what it can't."""
     timed, against = Need.LATENCY in metric.needs, check.no_worse_than_champion_by is not None
     if timed and pilot.latency_ms is None:

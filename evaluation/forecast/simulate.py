@@ -2,16 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from evaluation.answers import Answers
 from evaluation.config import GateConfig
-from evaluation.forecast.pilot import Pilot, both_ways, identical_release
+from evaluation.forecast.pilot import both_ways, identical_release
 from evaluation.gate.decide import decide
-from evaluation.metrics.base import GroupRates, Metric, Sample, across_groups, count_units
+from evaluation.metrics.base import Metric
 from evaluation.run import measure
-from evaluation.stats.statistic import statistic
 from evaluation.types import Allowance, CheckResult, FloatArray, GateOutcome, Measurements, Task, Verdict
 
 
@@ -24,23 +24,18 @@ class Judge:
     allowance: Allowance
     metrics: Mapping[str, Metric]
 
-    def measure(self, answers: Pilot) -> Measurements:
+    def measure(self, answers: Answers) -> Measurements:
         """What a release with these answers finds."""
         return measure(
+            answers,
             task=self.task,
-            frame=answers.frame,
-            target=answers.target,
-            outputs=answers.challenger,
-            champion=answers.champion,
-            latency_ms=answers.latency_ms,
-            champion_latency_ms=answers.champion_latency_ms,
             gate=self.gate,
             allowance=self.allowance,
             overview=(),
             metrics=self.metrics,
         )
 
-    def decide(self, answers: Pilot) -> GateOutcome:
+    def decide(self, answers: Answers) -> GateOutcome:
         """How the gate decides about it."""
         return decide(self.measure(answers), self.gate)
 
@@ -74,7 +69,7 @@ class Simulation:
 
 
 def simulate(
-    pilot: Pilot,
+    pilot: Answers,
     judge: Judge,
     *,
     units: int,
@@ -85,7 +80,6 @@ def simulate(
 
     The policy's seed decides the draws.
     """
-    judge = replace(judge, metrics={name: _fast(metric) for name, metric in judge.metrics.items()})
     random = np.random.Generator(np.random.PCG64(np.random.SeedSequence((judge.gate.seed, units, runs))))
     found: dict[tuple[str, str], list[CheckResult]] = {}
     passed = 0
@@ -121,17 +115,3 @@ def _seen(checks: list[CheckResult], truth: float | None) -> Seen:
         passed=sum(check.verdict is Verdict.PASS for check in checks) / len(checks),
         problem=problems.most_common(1)[0][0] if problems else None,
     )
-
-
-def _fast(metric: Metric) -> Metric:
-    """The metric with the same value in one pass over the rows, where its `point` asks a library group by group."""
-    if not isinstance(metric.design, GroupRates):
-        return metric
-    across = metric.design.across
-
-    def point(sample: Sample) -> float:
-        rates = statistic(metric, sample)(np.ones((1, count_units(sample)), dtype=np.float32))
-        value = float(across_groups(across, rates)[0])
-        return metric.point(sample) if np.isnan(value) else value
-
-    return replace(metric, point=point)

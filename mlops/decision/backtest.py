@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from evaluation.answers import Answers
 from evaluation.config import GateConfig
 from evaluation.errors import UserError
 from evaluation.json_codec import outcome_from_json
@@ -14,7 +15,7 @@ from evaluation.types import Allowance, GateOutcome, Verdict
 from mlops.data.table import Table
 from mlops.decision.record import FILE_NAME, DecisionRecord
 from mlops.decision.replay import decide_again
-from mlops.release.evidence import Answers
+from mlops.release.evidence import read_answers
 
 Holdout = Callable[[str], Table | None]
 
@@ -65,7 +66,7 @@ def _again(folder: Path, gate: GateConfig, holdout: Holdout) -> Verdicts:
         return Verdicts(record, None, problem="its data did not validate, so no model was weighed")
     recorded = outcome_from_json(record.content)
     try:
-        answers = _with_columns(Answers.read(folder), gate, holdout, record)
+        answers = _with_columns(read_answers(folder), gate, holdout, record)
         outcome = decide_again(record, answers, gate, _allowance(recorded, record, gate))
     except UserError as error:
         return Verdicts(record, None, problem=error.found)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from evaluation.answers import Answers
 from evaluation.config import GateConfig
 from evaluation.errors import UserError
 from evaluation.gate.decide import decide
@@ -16,7 +17,7 @@ from evaluation.types import Allowance, GateOutcome, Task
 from mlops.decision.canonical import digest_file
 from mlops.decision.record import FILE_NAME, DecisionRecord
 from mlops.decision.signed import SignedRecord
-from mlops.release.evidence import EVIDENCE, Answers
+from mlops.release.evidence import EVIDENCE, read_answers
 
 _DECIDED = ("verdict", "consequence", "checks", "not_compared", "allowance", "notes")
 
@@ -54,7 +55,7 @@ def replay(folder: Path) -> Replay:
         differences += _compare("validation", record.content["validation"], found)
         return Replay(record, None, tuple(differences))
     gate = GateConfig.model_validate(record.content["policy"]["gate"])
-    outcome = decide_again(record, Answers.read(folder), gate, outcome_from_json(record.content).allowance)
+    outcome = decide_again(record, read_answers(folder), gate, outcome_from_json(record.content).allowance)
     found = outcome_to_json(outcome)
     for key in _DECIDED:
         differences += _compare(key, record.content[key], found[key])
@@ -67,15 +68,10 @@ def decide_again(
     """Measure and decide by a policy's gate, on the day and beside the champion of a record."""
     champion = record.content["champion"]
     measurements = measure(
+        answers,
         task=Task(record.content["release"]["task"]),
-        frame=answers.frame,
-        target=answers.target,
-        outputs=answers.challenger,
-        champion=answers.champion,
-        champion_problem=None if champion is None else champion["problem"],
-        latency_ms=answers.latency_ms,
-        champion_latency_ms=answers.champion_latency_ms,
         gate=gate,
+        champion_problem=None if champion is None else champion["problem"],
         allowance=allowance,
         overview=(),
     )

@@ -7,14 +7,12 @@ reference.parquet    what the model saw and said, in the columns of the request 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from evaluation.answers import Answers
 from evaluation.errors import UserError
 from evaluation.types import FloatArray, Outputs
 from mlops.packaging.bundle import REFERENCE
@@ -24,61 +22,46 @@ EVIDENCE = (PREDICTIONS, LATENCY, "evaluation.json", REFERENCE)
 _COLUMN = "column."
 
 
-@dataclass(frozen=True)
-class Answers:
-    """What two models said about the n rows of a holdout, and how long single answers took.
+def write_answers(answers: Answers, folder: Path) -> None:
+    """Keep what two models said, and their timings, in a release's folder."""
+    columns = [pl.Series("target", answers.target), *_columns("", answers.challenger)]
+    if answers.champion is not None:
+        columns += _columns("champion_", answers.champion)
+    columns += [series.alias(_COLUMN + series.name) for series in answers.frame.iter_columns()]
+    pl.DataFrame(columns).write_parquet(folder / PREDICTIONS, compression="zstd")
+    timed = {"challenger": answers.latency_ms, "champion": answers.champion_latency_ms}
+    parts = [
+        pl.DataFrame({"who": [who] * len(times), "ms": times}, schema={"who": pl.String, "ms": pl.Float64})
+        for who, times in timed.items()
+        if times is not None
+    ]
+    if parts:
+        pl.concat(parts).write_parquet(folder / LATENCY, compression="zstd")
 
-    frame: (n, columns of slices, groups and units); latency in milliseconds, None where it was not measured.
-    """
 
-    target: NDArray[Any]
-    frame: pl.DataFrame
-    challenger: Outputs
-    champion: Outputs | None = None
-    latency_ms: FloatArray | None = None
-    champion_latency_ms: FloatArray | None = None
-
-    def write(self, folder: Path) -> None:
-        """Keep both tables in a release's folder."""
-        columns = [pl.Series("target", self.target), *_columns("", self.challenger)]
-        if self.champion is not None:
-            columns += _columns("champion_", self.champion)
-        columns += [series.alias(_COLUMN + series.name) for series in self.frame.iter_columns()]
-        pl.DataFrame(columns).write_parquet(folder / PREDICTIONS, compression="zstd")
-        timed = {"challenger": self.latency_ms, "champion": self.champion_latency_ms}
-        parts = [
-            pl.DataFrame(
-                {"who": [who] * len(times), "ms": times}, schema={"who": pl.String, "ms": pl.Float64}
-            )
-            for who, times in timed.items()
-            if times is not None
-        ]
-        if parts:
-            pl.concat(parts).write_parquet(folder / LATENCY, compression="zstd")
-
-    @classmethod
-    def read(cls, folder: Path) -> "Answers":
-        """What `write` kept; raises UserError where it is gone."""
-        if not (folder / PREDICTIONS).exists():
-            raise UserError(
-                f"no predictions of release {folder.name}",
-                expected=f"the file {PREDICTIONS} that `weighbridge evaluate` writes",
-                next_step="restore the release's folder, or release again: weighbridge release --new",
-            )
-        table = pl.read_parquet(folder / PREDICTIONS)
-        kept = [name for name in table.columns if name.startswith(_COLUMN)]
-        challenger = _outputs(table, "")
-        if challenger is None:
-            raise UserError(f"{PREDICTIONS} of release {folder.name} has no column 'label'", expected="one")
-        times = pl.read_parquet(folder / LATENCY) if (folder / LATENCY).exists() else None
-        return cls(
-            target=table["target"].to_numpy(),
-            frame=table.select(pl.col(name).alias(name.removeprefix(_COLUMN)) for name in kept),
-            challenger=challenger,
-            champion=_outputs(table, "champion_"),
-            latency_ms=_times(times, "challenger"),
-            champion_latency_ms=_times(times, "champion"),
+def read_answers(folder: Path) -> Answers:
+    """What `write_answers` kept; raises UserError where it is gone."""
+    if not (folder / PREDICTIONS).exists():
+        raise UserError(
+            f"no predictions of release {folder.name}",
+            expected=f"the file {PREDICTIONS} that `weighbridge evaluate` writes",
+            next_step="restore the release's folder, or release again: weighbridge release --new",
         )
+    table = pl.read_parquet(folder / PREDICTIONS)
+    kept = [name for name in table.columns if name.startswith(_COLUMN)]
+    challenger = _outputs(table, "")
+    if challenger is None:
+        raise UserError(f"{PREDICTIONS} of release {folder.name} has no column 'label'", expected="one")
+    times = pl.read_parquet(folder / LATENCY) if (folder / LATENCY).exists() else None
+    return Answers(
+        target=table["target"].to_numpy(),
+        frame=table.select(pl.col(name).alias(name.removeprefix(_COLUMN)) for name in kept),
+        challenger=challenger,
+        champion=_outputs(table, "champion_"),
+        latency_ms=_times(times, "challenger"),
+        champion_latency_ms=_times(times, "champion"),
+        name=f"release {folder.name}",
+    )
 
 
 def _columns(prefix: str, outputs: Outputs) -> list[pl.Series]:

@@ -4,21 +4,21 @@ from dataclasses import replace
 
 import numpy as np
 
+from evaluation.answers import Answers
 from evaluation.errors import UserError
-from evaluation.forecast.pilot import Pilot
 from evaluation.plan import columns_of
 from mlops.project import Project
-from mlops.release.evidence import Answers
+from mlops.release.evidence import read_answers
 from mlops.release.journal import Journal, Step, journals
 from mlops.release.run import releases_dir
 
 
-def find_pilot(project: Project) -> Pilot | None:
+def find_pilot(project: Project) -> Answers | None:
     """The newest release that tells how two models differ, else the newest that was evaluated, else None.
 
     A release counts if it kept its answers, with the columns that the policy asks for now.
     """
-    alone: Pilot | None = None
+    alone: Answers | None = None
     for journal in journals(releases_dir(project)):
         if journal.model != project.policy.model or not journal.done(Step.EVALUATE):
             continue
@@ -33,9 +33,9 @@ def find_pilot(project: Project) -> Pilot | None:
     return alone
 
 
-def _read(project: Project, journal: Journal) -> Pilot | None:
+def _read(project: Project, journal: Journal) -> Answers | None:
     try:
-        answers = Answers.read(journal.folder)
+        answers = read_answers(journal.folder)
     except UserError:
         return None
     frame, wanted = answers.frame, columns_of(project.policy.gate)
@@ -47,12 +47,4 @@ def _read(project: Project, journal: Journal) -> Pilot | None:
         ):
             return None
         frame = holdout.columns(wanted)
-    return Pilot(
-        name=f"release {journal.id}",
-        target=answers.target,
-        frame=frame,
-        challenger=answers.challenger,
-        champion=answers.champion,
-        latency_ms=answers.latency_ms,
-        champion_latency_ms=answers.champion_latency_ms,
-    )
+    return replace(answers, frame=frame)

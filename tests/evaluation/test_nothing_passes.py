@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from evaluation.answers import Answers
 from evaluation.config import GateConfig
 from evaluation.gate.decide import decide
 from evaluation.metrics.base import Metric, Sample
@@ -125,17 +126,19 @@ def judged(case: Case) -> tuple[CheckResult, ...]:
     gate = GateConfig(checks=case.checks, unit=case.unit, resamples=200)  # type: ignore[arg-type]
     metrics = METRICS if case.broken is None else {**METRICS, case.broken.name: case.broken}
     found = measure(
+        answers(case),
         task=Task.BINARY,
-        frame=pl.DataFrame(case.columns, schema=dict.fromkeys(case.columns, pl.String)),
-        target=case.target,
-        outputs=outputs(case.score),
-        champion=outputs(case.champion),
         gate=gate,
         metrics=metrics,
     )
     outcome = decide(found, gate)
     assert outcome.verdict is Verdict.INCONCLUSIVE
     return outcome.checks
+
+
+def answers(case: Case) -> Answers:
+    frame = pl.DataFrame(case.columns, schema=dict.fromkeys(case.columns, pl.String))
+    return Answers(case.target, frame, outputs(case.score), outputs(case.champion))
 
 
 def outputs(score: FloatArray) -> Outputs:
@@ -152,13 +155,5 @@ def test_no_evidence_is_never_a_pass(case: Case) -> None:
 
 def test_the_same_bounds_pass_where_there_is_evidence() -> None:
     gate = GateConfig(checks=EVERY, resamples=200)  # type: ignore[arg-type]
-    case = good(2000)
-    found = measure(
-        task=Task.BINARY,
-        frame=pl.DataFrame(case.columns),
-        target=case.target,
-        outputs=outputs(case.score),
-        champion=outputs(case.champion),
-        gate=gate,
-    )
+    found = measure(answers(good(2000)), task=Task.BINARY, gate=gate)
     assert decide(found, gate).verdict is Verdict.PASS

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from evaluation.answers import Answers
 from evaluation.config import GateConfig
 from evaluation.errors import UserError
 from evaluation.gate.decide import decide
@@ -42,15 +43,10 @@ class Data:
         return Outputs((score >= 0.5).astype(int), score)
 
     def measure(self, gate: GateConfig, **changes: Any) -> Measurements:
-        given = {
-            "task": Task.BINARY,
-            "frame": self.frame,
-            "target": self.target,
-            "outputs": self.challenger,
-            "champion": self.champion,
-            "latency_ms": self.latency,
-        }
-        return measure(**{**given, **changes}, gate=gate)
+        """Of these answers; `changes` are other answers, or what `measure` takes besides."""
+        given = Answers(self.target, self.frame, self.challenger, self.champion, self.latency)
+        other = {name: changes.pop(name) for name in list(changes) if hasattr(given, name)}
+        return measure(replace(given, **other), task=Task.BINARY, gate=gate, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +179,7 @@ def with_nan(outputs: Outputs, rows: Any) -> Outputs:
 def test_nan_answers_are_counted_and_never_pass(data: Data, make_gate: MakeGate) -> None:
     gate = make_gate(*POLICY)
     first_school = int((data.frame["education"] == "school").arg_max())
-    found = data.measure(gate, outputs=with_nan(data.challenger, [first_school]))
+    found = data.measure(gate, challenger=with_nan(data.challenger, [first_school]))
     outcome = decide(found, gate)
     verdicts = {check.id: check.verdict for check in outcome.checks}
     assert verdicts.pop("latency_p95_ms") is Verdict.PASS
@@ -211,7 +207,7 @@ def rows(data: Data, keep: np.ndarray) -> dict[str, Any]:
     return {
         "frame": data.frame.filter(keep),
         "target": data.target[keep],
-        "outputs": some(data.challenger),
+        "challenger": some(data.challenger),
         "champion": some(data.champion),
     }
 
@@ -231,10 +227,10 @@ LENIENT: tuple[dict[str, Any], ...] = (
         lambda data: rows(data, np.arange(1200) < 3),
         lambda data: rows(data, np.arange(1200) < 45),
         lambda data: rows(data, data.target == 0),
-        lambda data: {"outputs": with_nan(data.challenger, slice(None))},
-        lambda data: {"outputs": Outputs(np.zeros(1200, dtype=int), np.full(1200, 0.5))},
+        lambda data: {"challenger": with_nan(data.challenger, slice(None))},
+        lambda data: {"challenger": Outputs(np.zeros(1200, dtype=int), np.full(1200, 0.5))},
         lambda data: {
-            "outputs": Outputs(np.zeros(1200, dtype=int), np.zeros(1200)),
+            "challenger": Outputs(np.zeros(1200, dtype=int), np.zeros(1200)),
             "champion": data.champion,
         },
     ],
@@ -306,7 +302,7 @@ def test_policy_mistakes_are_errors(data: Data, make_gate: MakeGate) -> None:
     with pytest.raises(UserError, match="column 'educaton'"):
         data.measure(make_gate({"metric": "recall", "at_least": 0.1, "slices": ["educaton"]}))
     with pytest.raises(UserError, match="3 answers for 1,200 rows"):
-        data.measure(make_gate(POLICY[0]), outputs=Outputs(np.zeros(3)))
+        data.measure(make_gate(POLICY[0]), challenger=Outputs(np.zeros(3)))
 
 
 def test_regression_and_many_classes(make_gate: MakeGate) -> None:
@@ -314,11 +310,13 @@ def test_regression_and_many_classes(make_gate: MakeGate) -> None:
     target = random.normal(10, 3, 500)
     gate = make_gate({"metric": "rmse", "at_most": 2.0, "no_worse_than_champion_by": 0.2})
     found = measure(
+        Answers(
+            target,
+            pl.DataFrame({"a": target}),
+            Outputs(target + random.normal(0, 1, 500)),
+            Outputs(target + random.normal(0, 1.5, 500)),
+        ),
         task=Task.REGRESSION,
-        frame=pl.DataFrame({"a": target}),
-        target=target,
-        outputs=Outputs(target + random.normal(0, 1, 500)),
-        champion=Outputs(target + random.normal(0, 1.5, 500)),
         gate=gate,
     )
     assert decide(found, gate).verdict is Verdict.PASS
@@ -327,11 +325,7 @@ def test_regression_and_many_classes(make_gate: MakeGate) -> None:
     label = np.where(random.random(500) < 0.8, classes, "a")
     gate = make_gate({"metric": "f1_macro", "at_least": 0.5})
     found = measure(
-        task=Task.MULTICLASS,
-        frame=pl.DataFrame({"a": classes}),
-        target=classes,
-        outputs=Outputs(label),
-        gate=gate,
+        Answers(classes, pl.DataFrame({"a": classes}), Outputs(label)), task=Task.MULTICLASS, gate=gate
     )
     assert decide(found, gate).verdict is Verdict.PASS
 

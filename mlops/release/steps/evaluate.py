@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from evaluation.advice.collect import weaknesses
+from evaluation.answers import Answers
 from evaluation.config import GateConfig
 from evaluation.errors import UserError, WeighbridgeError
 from evaluation.json_codec import measurements_to_json
@@ -22,7 +23,7 @@ from mlops.packaging.bundle import model_digest
 from mlops.packaging.load import LoadedModel, load_model
 from mlops.registry.client import Alias, ModelVersion
 from mlops.registry.promote import fetch_bundle
-from mlops.release.evidence import Answers
+from mlops.release.evidence import write_answers
 from mlops.release.journal import Step
 from mlops.release.ledger import allowance_for
 from mlops.release.run import Fraction, Release, StepDone
@@ -67,30 +68,23 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         progress=lambda rows: advance(0.2 * rows / holdout.rows),
     )
     champion = ask_champion(release)
-    latency = _latency(release, model)
     champion_model = champion.model if champion and _compares_latency(policy.gate) else None
     answers = Answers(
         target=holdout.columns([policy.data.target])[policy.data.target].to_numpy(),
         frame=holdout.columns(columns_of(policy.gate)),
         challenger=outputs,
         champion=champion.outputs if champion else None,
-        latency_ms=latency,
+        latency_ms=_latency(release, model),
         champion_latency_ms=_latency(release, champion_model),
     )
     advance(0.4)
-    answers.write(release.folder)
-    allowance = allowance_for(release)
+    write_answers(answers, release.folder)
     found = measure(
+        answers,
         task=policy.task,
-        frame=answers.frame,
-        target=answers.target,
-        outputs=outputs,
-        champion=answers.champion,
-        champion_problem=champion.problem if champion else None,
-        latency_ms=latency,
-        champion_latency_ms=answers.champion_latency_ms,
         gate=policy.gate,
-        allowance=allowance,
+        champion_problem=champion.problem if champion else None,
+        allowance=allowance_for(release),
         progress=lambda share: advance(0.4 + 0.5 * share),
     )
     found = replace(found, advice=_advice(release, outputs))

@@ -16,7 +16,7 @@ from mlops.decision.keys import make_own_key
 from mlops.decision.record import DecisionRecord, write_whole
 from mlops.decision.schema import SCHEMA_VERSION
 from mlops.decision.signed import FILE_NAMES, SignedRecord
-from mlops.release.evidence import EVIDENCE, Answers
+from mlops.release.evidence import EVIDENCE, read_answers
 from mlops.release.journal import Step
 from mlops.release.run import Fraction, Release, StepDone
 
@@ -100,7 +100,7 @@ def compose(
 
 
 def _remedies(release: Release, outcome: GateOutcome) -> list[dict[str, Any]]:
-    answers, policy = Answers.read(release.folder), release.project.policy
+    answers, policy = read_answers(release.folder), release.project.policy
     return remedies(
         outcome,
         task=policy.task,

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from evaluation.advice.collect import remedies, weaknesses
+from evaluation.answers import Answers
 from evaluation.config import GateConfig
 from evaluation.gate.decide import decide
 from evaluation.run import measure
@@ -27,7 +28,7 @@ GATE = GateConfig(resamples=300, checks=({"metric": "roc_auc", "at_least": 0.6},
 
 
 def outcome(gate: GateConfig = GATE) -> GateOutcome:
-    found = measure(task=Task.BINARY, frame=FRAME, target=TARGET, outputs=OUTPUTS, gate=gate, overview=())
+    found = measure(Answers(TARGET, FRAME, OUTPUTS), task=Task.BINARY, gate=gate, overview=())
     return decide(found, gate)
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from evaluation.forecast.pilot import Pilot
+from evaluation.answers import Answers
 from evaluation.types import Outputs
 
 
-def make_pilot(n: int = 2000, discordance: float = 0.08, seed: int = 1, *, timed: bool = False) -> Pilot:
+def make_pilot(n: int = 2000, discordance: float = 0.08, seed: int = 1, *, timed: bool = False) -> Answers:
     """Binary answers of two equally good models, right on 85 % of the rows, with scores, slices and customers."""
     random = np.random.Generator(np.random.PCG64(seed))
     target = random.integers(0, 2, n)
@@ -27,9 +27,9 @@ def make_pilot(n: int = 2000, discordance: float = 0.08, seed: int = 1, *, timed
     )
     first, second = (Outputs(label, score) for label, score in zip(labels, scores, strict=True))
     times = random.gamma(4, 2, (2, 400)) if timed else (None, None)
-    return Pilot("made up", target, frame, first, second, times[0], times[1])
+    return Answers(target, frame, first, second, times[0], times[1], name="made up")
 
 
 @pytest.fixture
-def pilot() -> Callable[..., Pilot]:
+def pilot() -> Callable[..., Answers]:
     return make_pilot

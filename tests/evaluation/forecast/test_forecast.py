@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
+from evaluation.answers import Answers
 from evaluation.config import GateConfig
 from evaluation.errors import UserError
 from evaluation.forecast import plan
 from evaluation.forecast.assumed import hanley_mcneil
-from evaluation.forecast.pilot import Pilot, identical_release
+from evaluation.forecast.pilot import identical_release
 from evaluation.forecast.plan import Basis, GateForecast, forecast
 from evaluation.forecast.simulate import Judge
 from evaluation.metrics.builtin import METRICS
 from evaluation.types import Allowance, Task, Tier, Verdict
 
-MakePilot = Callable[..., Pilot]
+MakePilot = Callable[..., Answers]
 ACCURACY = {"metric": "accuracy", "no_worse_than_champion_by": 0.01}
 WHOLE = Allowance.whole(0.05)
 
@@ -29,7 +30,7 @@ def gate(*checks: dict[str, object], **more: object) -> GateConfig:
 
 
 def ask(
-    policy: GateConfig, holdout: Pilot, pilot: Pilot | None, allowance: Allowance = WHOLE, **more: object
+    policy: GateConfig, holdout: Answers, pilot: Answers | None, allowance: Allowance = WHOLE, **more: object
 ) -> GateForecast:
     return forecast(
         task=Task.BINARY,

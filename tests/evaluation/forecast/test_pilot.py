@@ -7,19 +7,20 @@ import numpy as np
 import polars as pl
 import pytest
 
+from evaluation.answers import Answers
 from evaluation.config import GateConfig
-from evaluation.forecast.pilot import Pilot, both_ways, identical_release
+from evaluation.forecast.pilot import both_ways, identical_release
 from evaluation.run import measure
 from evaluation.types import CheckKind, Outputs, Task
 
-MakePilot = Callable[..., Pilot]
+MakePilot = Callable[..., Answers]
 
 
 def generator(seed: int = 5) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(seed))
 
 
-def pairs(answers: Pilot) -> list[tuple[object, ...]]:
+def pairs(answers: Answers) -> list[tuple[object, ...]]:
     """Every row with both models' answers, whoever gave which."""
     both = zip(answers.challenger.scores.tolist(), answers.champion.scores.tolist(), strict=True)
     return [(age, *sorted(pair)) for age, pair in zip(answers.frame["age"].to_list(), both, strict=True)]
@@ -104,11 +105,8 @@ def test_both_ways_the_truth_is_no_difference(pilot: MakePilot) -> None:
         {"metric": name, "no_worse_than_champion_by": 0.1} for name in ("accuracy", "roc_auc", "f1", "brier")
     )
     found = measure(
+        both,
         task=Task.BINARY,
-        frame=both.frame,
-        target=both.target,
-        outputs=both.challenger,
-        champion=both.champion,
         gate=GateConfig(resamples=200, checks=checks),
         overview=(),
     )
@@ -120,8 +118,8 @@ def test_both_ways_the_truth_is_no_difference(pilot: MakePilot) -> None:
 
 def test_scores_of_several_classes_change_places_too() -> None:
     scores = [np.tile([[0.2, 0.3, 0.5]], (60, 1)), np.tile([[0.6, 0.3, 0.1]], (60, 1))]
-    given = Pilot(
-        "", np.zeros(60), pl.DataFrame({"i": range(60)}), *(Outputs(s.argmax(axis=1), s) for s in scores)
+    given = Answers(
+        np.zeros(60), pl.DataFrame({"i": range(60)}), *(Outputs(s.argmax(axis=1), s) for s in scores)
     )
     made = identical_release(given, 500, None, generator())
     assert set(map(tuple, made.challenger.scores.tolist())) == {(0.2, 0.3, 0.5), (0.6, 0.3, 0.1)}
@@ -154,4 +152,4 @@ LABELS, SCORES = np.array([0, 1]), np.array([0.2, 0.8])
     ],
 )
 def test_two_models_tell_a_difference(challenger: Outputs, champion: Outputs | None, told: bool) -> None:
-    assert Pilot("", LABELS, pl.DataFrame(), challenger, champion).tells_difference is told
+    assert Answers(LABELS, pl.DataFrame(), challenger, champion).tells_difference is told

@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from evaluation.answers import Answers
 from evaluation.types import Outputs
 from mlops.project import Project
-from mlops.release.evidence import Answers
+from mlops.release.evidence import write_answers
 from mlops.release.journal import FILE_NAME, Journal, Step
 from mlops.release.pilot import find_pilot
 from mlops.release.run import releases_dir
@@ -55,7 +56,7 @@ def release(
         journal.finish(Step.EVALUATE, {"measurements": 1}, 0)
     journal.save()
     if answers is not None:
-        answers.write(journal.folder)
+        write_answers(answers, journal.folder)
     assert json.loads((journal.folder / FILE_NAME).read_text())["id"] == journal.id
     return journal.id
 

@@ -138,6 +138,8 @@ class Core:
             )
         base = uuid7()
         named = [f"{base}-{number}" for number in range(len(records))] if ids is None else list(ids)
+        if not all(isinstance(name, str) for name in named):
+            raise ValueError("an id is no text; expected text")
         if len(named) != len(records) or len(set(named)) != len(named):
             raise ValueError(
                 f"{len(named)} ids for {len(records)} records; expected a different one for each"

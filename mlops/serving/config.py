@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from evaluation.config import Section
+from mlops.serving.access.config import AccessConfig
 from mlops.serving.guards.config import GuardsConfig
 from mlops.serving.log.config import LogConfig
 
@@ -21,6 +22,7 @@ class ServeConfig(Section):
     )
     log: LogConfig = LogConfig()
     guards: GuardsConfig = GuardsConfig()
+    access: AccessConfig = AccessConfig()
 
     def for_server(self) -> str:
         """What a server process is told of it, as JSON: all but the address, which is the router's.

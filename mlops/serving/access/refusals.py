@@ -1,0 +1,74 @@
+"""Why a request is turned away: told apart where it is counted, and one and the same answer to the caller."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from mlops.serving.errors import Forbidden, Full, RequestProblem, SlowBody, TimedOut, TooMany, Unknown
+from mlops.serving.metrics import Metrics
+from mlops.serving.middleware import problem
+
+
+class Reason(StrEnum):
+    """The label under which a refusal is counted; no caller sees it."""
+
+    MISSING = "missing"
+    MALFORMED = "malformed"
+    UNKNOWN_KEY = "unknown_key"
+    WRONG_SECRET = "wrong_secret"  # noqa: S105 - a reason
+    REVOKED_KEY = "revoked_key"
+    EXPIRED_KEY = "expired_key"
+    NO_TOKENS = "no_tokens"
+    BAD_TOKEN = "bad_token"  # noqa: S105 - a reason
+    BAD_ALGORITHM = "bad_algorithm"
+    BAD_SIGNATURE = "bad_signature"
+    UNKNOWN_SIGNER = "unknown_signer"
+    WRONG_ISSUER = "wrong_issuer"
+    WRONG_AUDIENCE = "wrong_audience"
+    EXPIRED_TOKEN = "expired_token"  # noqa: S105 - a reason
+    EARLY_TOKEN = "early_token"  # noqa: S105 - a reason
+    ISSUER_DOWN = "issuer_down"
+    SCOPE = "scope"
+    RATE = "rate"
+    QUOTA = "quota"
+    FULL = "full"
+    TIMED_OUT = "timed_out"
+    SLOW_BODY = "slow_body"
+
+
+# Who asks without a key learns how to; who asks with one that does not count learns nothing about why.
+UNKNOWN = Unknown(
+    "no key or token that counts came with the request",
+    headers={"www-authenticate": 'Bearer realm="weighbridge"'},
+)
+FORBIDDEN = Forbidden("this key or token is not for this route")
+FULL = Full("as many requests are in the house as it takes", headers={"retry-after": "1"})
+TIMED_OUT = TimedOut("there was no answer in time; the model may still be at it")
+
+
+def slow_body() -> SlowBody:
+    """The refusal of a body that took too long; what is left of it will not be read."""
+    return SlowBody("the body did not arrive in time", headers={"connection": "close"})
+
+
+def too_many(retry_after_s: int, headers: Mapping[str, str]) -> TooMany:
+    """The refusal of a caller that may ask again after so many seconds."""
+    return TooMany(
+        "more requests than this caller may send", headers={"retry-after": str(retry_after_s), **headers}
+    )
+
+
+async def refuse(  # noqa: PLR0913 - what ASGI hands over, and what is told
+    scope: Scope, receive: Receive, send: Send, *, error: RequestProblem, reason: Reason, metrics: Metrics
+) -> None:
+    """Answer with a problem, count it by its class and its reason, and leave both in the request's log line."""
+    state: dict[str, Any] = scope["state"]
+    metrics.failed(error.kind)
+    metrics.refused(reason)
+    state["problem"] = error.kind
+    state["reason"] = str(reason)
+    answer = problem(error.status, error.detail, state["request_id"])
+    answer.headers.update(error.headers)
+    await answer(scope, receive, send)

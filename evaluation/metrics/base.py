@@ -116,7 +116,7 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Cells:
-    """A function of how many rows fall into each of a few cells.
+    """A smooth function of how many rows fall into each of a few cells.
 
     codes: (n,) whole numbers below the number of cells, and that number.
     value: rows in every cell, (b, cells), to (b,), NaN where undefined.
@@ -128,10 +128,20 @@ class Cells:
 
 @dataclass(frozen=True)
 class Sums:
-    """A function of sums over rows: columns (n, k) to be summed, and their sums (b, k) to (b, ...)."""
+    """A smooth function of sums over rows: columns (n, k) to be summed, and their sums (b, k) to (b, ...)."""
 
     columns: Callable[[Sample], FloatArray]
     value: Callable[[FloatArray], FloatArray]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A smooth function of the rows that is no function of a few sums, such as one of their order.
+
+    values: what the metric is without each row in turn, (n,), NaN where it has no value then.
+    """
+
+    values: Callable[[Sample], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -185,7 +195,7 @@ class Distance:
     gaps: Sums
 
 
-Design = Proportion | Mean | Ranking | Cells | Sums | GroupRates | Quantile | Distance
+Design = Proportion | Mean | Ranking | Cells | Sums | LeftOut | GroupRates | Quantile | Distance
 
 
 @dataclass(frozen=True)

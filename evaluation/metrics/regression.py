@@ -7,7 +7,7 @@ import numpy as np
 from evaluation.metrics.base import Design, Mean, Metric, Point, Sample, Sums, divide, require
 from evaluation.types import Direction, FloatArray, Task
 
-# Below this share of the sample's own spread a resample counts as constant: float32 keeps about 1e-7.
+# Below this share of the sample's own spread what is left of it counts as constant.
 _CONSTANT = 1e-6
 
 

@@ -8,15 +8,14 @@ import numpy as np
 from evaluation.metrics.base import (
     Design,
     Distance,
+    LeftOut,
     Mean,
     Metric,
     Need,
     Point,
     Ranking,
     Sample,
-    Statistic,
     Sums,
-    Weights,
     divide,
     require,
     scores,
@@ -52,52 +51,27 @@ def average_precision(sample: Sample) -> float:
     return float(average_precision_score(sample.target, score))
 
 
-def _average_precision_weighted(sample: Sample) -> Statistic:
-    """Sum over the ties with positive rows of precision there times recall gained, from the highest score down.
+def _average_precision_left_out(sample: Sample) -> FloatArray:
+    """Average precision without each row in turn, (n,).
 
-    Between two such ties only the number of drawn rows counts, so rows are first summed into stretches that
-    end with one. Counts of draws are exact as float32 below 2**24 rows.
+    At every score, from the highest down: so many rows of it and above it, and so many of them positive. A row
+    that goes is missing from there on down, and where it was the last positive one nothing has a value.
     """
-    from scipy.sparse import csr_array
-
-    score, positive = scores(sample), sample.target == 1
-    ends = np.unique(-score[positive])
-    stretch = np.searchsorted(ends, -score)
-    last, length = len(ends), math.isqrt(len(ends)) or 1
-    rows, hits = np.flatnonzero(stretch < last), np.flatnonzero(positive)
-    # Filled up with empty stretches to a multiple of what is summed at a time.
-    shape = (-(-last // length) * length, sample.n)
-    every = csr_array((np.ones(len(rows), dtype=np.float32), (stretch[rows], rows)), shape=shape)
-    found = csr_array((np.ones(len(hits), dtype=np.float32), (stretch[hits], hits)), shape=shape)
-
-    def weighted(weights: Weights) -> FloatArray:
-        drawn = np.ascontiguousarray(weights.T)
-        gained = found @ drawn
-        selected = running_sum(every @ drawn, length)
-        reached = running_sum(gained.copy(), length)
-        precision = np.divide(reached, np.maximum(selected, 1, out=selected), out=selected)
-        # Short stretches are summed in single precision, which loses nothing that matters, the rest in double.
-        stretches = (-1, length, precision.shape[1])
-        won = np.einsum("slb,slb->sb", precision.reshape(stretches), gained.reshape(stretches))
-        return divide(won.sum(axis=0, dtype=np.float64), reached[-1].astype(np.float64))
-
-    return weighted
+    positive = sample.target == 1
+    place = np.unique(-scores(sample), return_inverse=True)[1]
+    gained = np.bincount(place, weights=positive)
+    rows, found, hits = np.cumsum(np.bincount(place)), np.cumsum(gained), float(positive.sum())
+    fewer = np.maximum(rows - 1, 1)
+    terms = gained * found / rows
+    without_other = terms.sum() + _from_there_on(gained * found / fewer - terms)
+    lost_here = (found - 1) / fewer
+    without_hit = terms.sum() + _from_there_on(gained * lost_here - terms) - lost_here
+    left = np.where(positive, without_hit[place], without_other[place])
+    return divide(left, np.where(positive, hits - 1, hits))
 
 
-def running_sum(values: Weights, length: int) -> Weights:
-    """Cumulative sum down the columns of a tall array, (n, b), in place; `length` divides n.
-
-    Row by row NumPy takes eight times as long; here a step adds whole columns of stretches of `length` rows.
-
-    >>> running_sum(np.array([[1.0], [2.0], [3.0], [4.0]], dtype=np.float32), length=2).ravel().tolist()
-    [1.0, 3.0, 6.0, 10.0]
-    """
-    stretches = values.reshape(-1, length, values.shape[1])
-    for step in range(1, length):
-        stretches[:, step] += stretches[:, step - 1]
-    before = np.cumsum(stretches[:, -1], axis=0)
-    stretches[1:] += before[:-1, None]
-    return values
+def _from_there_on(values: FloatArray) -> FloatArray:
+    return np.asarray(np.cumsum(values[::-1])[::-1])
 
 
 def log_loss(sample: Sample) -> float:
@@ -192,9 +166,11 @@ def _metric(point: Point, design: Design | None, direction: Direction, *needs: N
 
 METRICS = (
     _metric(roc_auc, Ranking(), Direction.HIGHER_IS_BETTER, Need.TWO_CLASSES),
-    replace(
-        _metric(average_precision, None, Direction.HIGHER_IS_BETTER, Need.TWO_CLASSES),
-        weighted=_average_precision_weighted,
+    _metric(
+        average_precision,
+        LeftOut(_average_precision_left_out),
+        Direction.HIGHER_IS_BETTER,
+        Need.TWO_CLASSES,
     ),
     replace(_metric(log_loss, Mean(_surprise), Direction.LOWER_IS_BETTER), range=(0.0, math.inf)),
     _metric(brier, Mean(_squared_distance), Direction.LOWER_IS_BETTER),

@@ -1,6 +1,7 @@
 """Which metrics need no resampling, and the interval that each of them gets."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum, auto
 
@@ -9,19 +10,26 @@ import numpy as np
 from evaluation.metrics.base import (
     Cells,
     GroupRates,
+    LeftOut,
     Mean,
     Metric,
     Proportion,
     Quantile,
     Ranking,
     Sample,
+    Sums,
 )
 from evaluation.stats.delong import area, area_difference, placements
 from evaluation.stats.differing import bound
 from evaluation.stats.guards import too_alike
 from evaluation.stats.intervals import Interval, wilson
+from evaluation.stats.jackknife import jackknife, left_out, moves
 from evaluation.stats.means import by_unit, influence, linear
 from evaluation.stats.tango import tango
+from evaluation.types import FloatArray
+
+# Leaving out a row of every cell takes the square of their number: up to 50 classes.
+_MANY_CELLS = 2500
 
 
 class Way(Enum):
@@ -33,19 +41,16 @@ class Way(Enum):
     REQUESTS = auto()
 
 
-def way(metric: Metric, *, paired: bool, units: bool) -> Way:
-    """By formula where there is one, else by resampling cells where they suffice, else units (or requests).
-
-    paired: against a champion; units: rows come in units of several.
-    """
+def way(metric: Metric, sample: Sample) -> Way:
+    """By formula where there is one, else by resampling cells where they suffice, else units (or requests)."""
     match metric.design:
         case Quantile():
             return Way.REQUESTS
-        case Mean() | Ranking():
+        case Mean() | Ranking() | Proportion() | Sums() | LeftOut():
             return Way.FORMULA
-        case Proportion(shared_base=shared_base):
-            return Way.FORMULA if units or not paired or shared_base else Way.CELLS
-        case Cells() | GroupRates(counted=True) if not units:
+        case Cells(codes=codes) if codes(sample)[1] <= _MANY_CELLS:
+            return Way.FORMULA
+        case Cells() | GroupRates(counted=True) if sample.units is None:
             return Way.CELLS
     return Way.UNITS
 
@@ -55,7 +60,7 @@ def closed_form(metric: Metric, challenger: Sample, champion: Sample | None, val
 
     Raises TypeError for a design that has none.
     """
-    if isinstance(metric.design, Proportion) and challenger.units is None:
+    if isinstance(metric.design, Proportion) and _by_score(metric.design, challenger, champion):
         return _share(metric.design, challenger, champion)
     low, high = metric.range
     if champion is None:
@@ -64,6 +69,11 @@ def closed_form(metric: Metric, challenger: Sample, champion: Sample | None, val
         interval = _difference(metric, challenger, champion, value)
         low, high = low - high, high - low
     return _within(interval, low, high)
+
+
+def _by_score(design: Proportion, challenger: Sample, champion: Sample | None) -> bool:
+    """Whether score limits hold: rows are units, and both models' shares are of the same rows."""
+    return challenger.units is None and (champion is None or design.shared_base)
 
 
 def _share(design: Proportion, challenger: Sample, champion: Sample | None) -> Interval:
@@ -94,14 +104,24 @@ def _spread(metric: Metric, challenger: Sample, champion: Sample | None, value: 
             return area(beaten, beating)
         theirs = placements(champion)
         return area_difference(beaten - theirs[0], beating - theirs[1])
-    moves = influence(metric, challenger)
-    if champion is not None:
-        moves = moves - influence(metric, champion)
-    paired = "" if champion is None else "paired "
-    if challenger.units is None:
-        return linear(value, moves, f"{paired}Student t")
+    units = challenger.units
+    paired, over_units = "" if champion is None else "paired ", "" if units is None else " over units"
+    smooth = isinstance(metric.design, Sums | Cells | LeftOut)
+    if smooth or (isinstance(metric.design, Proportion) and units is None):
+        moved = _moved(lambda sample: moves(left_out(metric, sample)), challenger, champion)
+        within = metric.range if champion is None else (-math.inf, math.inf)
+        return jackknife(value, moved, f"{paired}jackknife{over_units}", within)
+    moved = _moved(lambda sample: influence(metric, sample), challenger, champion)
     share = champion is None and isinstance(metric.design, Proportion | Ranking)
-    return linear(value, by_unit(moves, challenger.units), f"{paired}Student t over units", share=share)
+    return linear(value, moved, f"{paired}Student t{over_units}", share=share)
+
+
+def _moved(by_row: Callable[[Sample], FloatArray], challenger: Sample, champion: Sample | None) -> FloatArray:
+    """By how much every unit moves the value, or the difference of two, (units,)."""
+    found = by_row(challenger)
+    if champion is not None:
+        found = found - by_row(champion)
+    return found if challenger.units is None else by_unit(found, challenger.units)
 
 
 def _within(interval: Interval, low: float, high: float) -> Interval:

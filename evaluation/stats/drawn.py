@@ -19,7 +19,7 @@ from evaluation.stats.comparisons import Groups
 from evaluation.stats.group_change import group_change
 from evaluation.stats.group_value import group_value
 from evaluation.stats.guards import too_alike
-from evaluation.stats.intervals import Interval, distance, order_statistics, percentile
+from evaluation.stats.intervals import Interval, distance, order_statistics, outer, percentile
 from evaluation.stats.statistic import group_values, statistic
 from evaluation.types import FloatArray
 
@@ -51,7 +51,7 @@ def from_draws(
         return _of_groups(metric, metric.design, challenger, champion, drawn)
     if champion is not None:
         mine, theirs = (_values(metric, each) for each in drawn)
-        interval = percentile(mine - theirs, value)
+        interval = outer(mine - theirs, value)
         return replace(interval, problem=too_alike(metric, challenger, champion) or interval.problem)
     if isinstance(metric.design, Distance):
         gaps = metric.design.gaps

@@ -127,11 +127,7 @@ def _in_units(question: Question, compact: dict[int, Sample]) -> Question:
 
 
 def _way(question: Question) -> Way:
-    return way(
-        question.metric,
-        paired=question.champion is not None,
-        units=question.challenger.units is not None,
-    )
+    return way(question.metric, question.challenger)
 
 
 def _draw(questions: Sequence[Question], plan: Plan, progress: Progress | None) -> Draws[_Key]:

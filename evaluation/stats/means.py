@@ -11,10 +11,13 @@ from evaluation.stats.student import student, student_of_share
 from evaluation.types import FloatArray, IntArray
 
 
-def linear(value: float, influence: FloatArray, method: str, *, share: bool = False) -> Interval:
+def linear(
+    value: float, influence: FloatArray, method: str, *, share: bool = False, freedom: float | None = None
+) -> Interval:
     """Limits of a value that moves by the sum of `influence`, (units,), one number a unit, summing to 0.
 
-    share: whether the value is a share or an area, whose limits go by log odds.
+    share: whether the value is a share or an area, whose limits go by log odds. freedom: how well the spread
+    is known, one degree fewer than units unless said.
 
     >>> x = np.array([1.0, 2.0, 4.0, 5.0])
     >>> low, high = linear(3.0, (x - x.mean()) / 4, "t").limits(0.05)
@@ -24,15 +27,16 @@ def linear(value: float, influence: FloatArray, method: str, *, share: bool = Fa
     units = len(influence)
     if units < 2:
         return Interval.missing(method, "fewer than two units")
+    freedom = units - 1 if freedom is None else freedom
     squares = float(influence @ influence)
     spread = math.sqrt(units / (units - 1) * squares)
     # What rounding leaves of no spread at all.
     if spread < 1e-14 * max(1.0, abs(value)):
-        return student(value, 0.0, units - 1, method)
+        return student(value, 0.0, freedom, method)
     if share:
-        return student_of_share(value, spread, units - 1, method)
+        return student_of_share(value, spread, freedom, method)
     skew = float((influence**3).sum()) / squares**1.5
-    return student(value, spread, units - 1, method, skew)
+    return student(value, spread, freedom, method, skew)
 
 
 def influence(metric: Metric, sample: Sample) -> FloatArray:

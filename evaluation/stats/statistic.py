@@ -10,13 +10,10 @@ from evaluation.metrics.base import (
     Cells,
     Distance,
     GroupRates,
-    Mean,
     Metric,
-    Proportion,
     Ratio,
     Sample,
     Statistic,
-    Sums,
     Weights,
     count_units,
     divide,
@@ -34,38 +31,21 @@ _BLOCK = 1024
 def statistic(metric: Metric, sample: Sample) -> Statistic:
     """What a metric gives for (b, units) multiplicities: (b,), or its parts: rates of groups, or gaps.
 
-    Units are the sample's, or its rows. A metric made of sums or cells needs them by unit only; any other is
+    Units are the sample's, or its rows. A metric made of gaps or cells needs them by unit only; any other is
     asked with every row's multiplicity, and one without `weighted` with every resample's rows.
     """
     if isinstance(metric.design, GroupRates) and not metric.design.counted:
         return _of_ratios(metric.design, sample)
     if isinstance(metric.design, Cells | GroupRates):
         return _of_cells(table(metric, sample), sample)
-    sums = _as_sums(metric)
-    if sums is not None:
-        return _of_sums(np.asarray(sums.columns(sample), dtype=np.float64), sums.value, sample.units)
+    if isinstance(metric.design, Distance):
+        gaps = metric.design.gaps
+        return _of_sums(np.asarray(gaps.columns(sample), dtype=np.float64), gaps.value, sample.units)
     by_rows = metric.weighted(sample) if metric.weighted is not None else _by_rows(metric, sample)
     if sample.units is None:
         return by_rows
     units = sample.units
     return lambda weights: by_rows(weights[:, units])
-
-
-def _as_sums(metric: Metric) -> Sums | None:
-    match metric.design:
-        case Sums() as design:
-            return design
-        case Distance(gaps=gaps):
-            return gaps
-        case Mean(values=values):
-            return Sums(lambda sample: np.stack([values(sample), np.ones(sample.n)], axis=1), _ratio)
-        case Proportion(counts=counts):
-            return Sums(lambda sample: np.stack(counts(sample), axis=1), _ratio)
-    return None
-
-
-def _ratio(sums: FloatArray) -> FloatArray:
-    return divide(sums[:, 0], sums[:, 1])
 
 
 def _of_sums(

@@ -6,6 +6,7 @@ from evaluation.stats.intervals import Interval
 
 # Below this the correction is lost in rounding.
 _NO_SKEW = 1e-6
+_NEAR_ONE = 0.5
 NO_SPREAD = "every row gives the same value, so the interval has no width"
 
 
@@ -35,7 +36,10 @@ def _unskewed(t: float, skew: float) -> float:
     """The quantile of a skewed statistic whose transform, which is not skewed, has quantile t."""
     if abs(skew) < _NO_SKEW:
         return t
-    return 3 / skew * (math.cbrt(1 + skew * (t - skew / 6)) - 1)
+    grown = skew * (t - skew / 6)
+    # The root of almost 1 less 1 would leave few digits.
+    root = math.expm1(math.log1p(grown) / 3) if abs(grown) < _NEAR_ONE else math.cbrt(1 + grown) - 1
+    return 3 / skew * root
 
 
 def student_of_share(value: float, spread: float, freedom: float, method: str) -> Interval:

@@ -12,16 +12,19 @@ import pytest
 from evaluation.errors import Undefined
 from evaluation.metrics import builtin
 from evaluation.metrics.base import (
+    Cells,
     Distance,
     GroupRates,
+    LeftOut,
     Metric,
     Need,
     Proportion,
     Quantile,
-    Ranking,
     Sample,
+    Sums,
     across_groups,
 )
+from evaluation.stats.jackknife import left_out
 from evaluation.stats.point import point
 from evaluation.stats.statistic import group_values, statistic
 from evaluation.types import Task
@@ -46,11 +49,12 @@ def drawn(metric: Metric, sample: Sample, weights: np.ndarray) -> np.ndarray:
     return found
 
 
-resampled = pytest.mark.parametrize(
-    "metric",
-    [metric for metric in METRICS if not isinstance(metric.design, Ranking)],
-    ids=lambda metric: metric.name,
-)
+def of_design(*designs: type) -> pytest.MarkDecorator:
+    found = [metric for metric in METRICS if isinstance(metric.design, designs)]
+    return pytest.mark.parametrize("metric", found, ids=lambda metric: metric.name)
+
+
+resampled = of_design(Cells, Distance, GroupRates, Quantile)
 
 
 @resampled
@@ -133,6 +137,20 @@ def test_what_it_needs_is_missed(metric: Metric, make_sample: MakeSample) -> Non
 def test_nothing_drawn_has_no_value(metric: Metric, make_sample: MakeSample) -> None:
     sample = make_sample(metric)
     assert np.isnan(drawn(metric, sample, 0 * ones(sample))).all()
+
+
+@of_design(Cells, LeftOut, Proportion, Sums)
+def test_what_is_left_is_the_point_of_the_other_rows(metric: Metric, make_sample: MakeSample) -> None:
+    sample = make_sample(metric, n=60)
+    found = left_out(metric, sample)
+    for row, value in enumerate(found):
+        assert value == pytest.approx(metric.point(sample.take(np.arange(60) != row)), rel=1e-9)
+
+
+@of_design(LeftOut)
+def test_nothing_is_left_of_one_positive_row(metric: Metric) -> None:
+    sample = Sample(np.array([0, 1, 0]), np.zeros(3), np.array([0.1, 0.4, 0.4]))
+    assert np.isnan(left_out(metric, sample)).tolist() == [False, True, False]
 
 
 @each_metric

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluation.metrics.base import Cells, Mean, Metric, Proportion, Sample, Sums
+from evaluation.metrics.base import Cells, LeftOut, Mean, Metric, Proportion, Sample, Sums
 from evaluation.metrics.builtin import METRICS, all_metrics
 from evaluation.stats.estimate import Question, Settings, estimate
 
@@ -55,8 +55,9 @@ def test_every_metric_is_compared(metric: Metric, make_sample: MakeSample) -> No
         ("accuracy", "Wilson score"),
         ("roc_auc", "DeLong"),
         ("brier", "Student t"),
-        ("f1", "percentile bootstrap"),
-        ("average_precision", "percentile bootstrap"),
+        ("f1", "jackknife"),
+        ("average_precision", "jackknife"),
+        ("rmse", "jackknife"),
         ("expected_calibration_error", "bootstrap of gaps"),
         ("equalized_odds_difference", "Newcombe score of every pair, bootstrap of all"),
         ("latency_p95_ms", "order statistics"),
@@ -71,11 +72,14 @@ def test_the_interval_fits_the_metric(name: str, method: str, make_sample: MakeS
     [
         ("accuracy", "Tango score"),
         ("recall", "Tango score"),
-        ("precision", "percentile bootstrap"),
+        ("precision", "paired jackknife"),
+        ("f1", "paired jackknife"),
+        ("average_precision", "paired jackknife"),
+        ("expected_calibration_error", "percentile and basic bootstrap"),
         ("roc_auc", "paired DeLong"),
         ("brier", "paired Student t"),
         ("mae", "paired Student t"),
-        ("rmse", "percentile bootstrap"),
+        ("rmse", "paired jackknife"),
         ("latency_p50_ms", "block bootstrap"),
     ],
 )
@@ -255,6 +259,11 @@ def raising(sample: Sample) -> float:
     raise RuntimeError("out of cheese")
 
 
+def weighted_by(weighted: object) -> dict[str, object]:
+    """Nothing known of a metric but its value for many resamples."""
+    return {"design": None, "weighted": weighted}
+
+
 @pytest.mark.parametrize(
     ("name", "change", "problem"),
     [
@@ -266,14 +275,20 @@ def raising(sample: Sample) -> float:
             {"point": lambda sample: "much"},
             "ValueError: could not convert string to float",
         ),
-        ("average_precision", {"weighted": raising}, "under resampling: RuntimeError: out of cheese"),
-        ("average_precision", {"weighted": lambda sample: raising}, "under resampling: RuntimeError"),
+        ("f1", weighted_by(raising), "under resampling: RuntimeError: out of cheese"),
+        ("f1", weighted_by(lambda sample: raising), "under resampling: RuntimeError"),
         (
-            "average_precision",
-            {"weighted": lambda sample: lambda weights: np.full(len(weights), np.nan)},
+            "f1",
+            weighted_by(lambda sample: lambda weights: np.full(len(weights), np.nan)),
             "no resample has a value",
         ),
-        ("average_precision", {"weighted": lambda sample: lambda weights: 0.7}, "gave shape ()"),
+        ("f1", weighted_by(lambda sample: lambda weights: 0.7), "gave shape ()"),
+        ("average_precision", {"design": LeftOut(raising)}, "RuntimeError: out of cheese"),
+        (
+            "average_precision",
+            {"design": LeftOut(lambda sample: np.append(np.nan, np.arange(1, sample.n)))},
+            "without one of its rows the metric has no value",
+        ),
         ("accuracy", {"design": Proportion("accuracy", raising)}, "RuntimeError: out of cheese"),
         ("f1", {"design": Cells(raising, raising)}, "RuntimeError: out of cheese"),
         ("rmse", {"design": Sums(raising, raising)}, "RuntimeError: out of cheese"),

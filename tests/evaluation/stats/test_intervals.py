@@ -21,6 +21,30 @@ def test_wilson_is_scipys(base: int, share: float, confidence: float) -> None:
     assert found[0] < found[1]
 
 
+@pytest.mark.parametrize("level", [0.05, 0.2])
+def test_limits_of_draws_are_the_farther_of_scipys_percentile_and_basic(level: float) -> None:
+    """Means of skewed values, so that either of the two is the farther one on one side."""
+    values = np.random.default_rng(3).gamma(0.5, 2.0, 40)
+    known = stats.bootstrap(
+        (values,), np.mean, n_resamples=9999, method="basic", rng=np.random.default_rng(1)
+    )
+    ends = []
+    for method in ("percentile", "basic"):
+        again = stats.bootstrap(
+            (values,),
+            np.mean,
+            n_resamples=0,
+            bootstrap_result=known,
+            method=method,
+            confidence_level=1 - 2 * level,
+        )
+        ends.append(again.confidence_interval)
+    found = intervals.outer(known.bootstrap_distribution, values.mean())
+    low, high = min(end.low for end in ends), max(end.high for end in ends)
+    assert found.limits(level) == pytest.approx((low, high), abs=1e-3)
+    assert (found.method, found.resamples) == ("percentile and basic bootstrap", 9999)
+
+
 def test_wilson_without_rows_has_no_limits() -> None:
     interval = intervals.wilson(0, 0)
     assert interval.problem_at(0.05) == "no rows count"

@@ -37,15 +37,27 @@ class LabelRecord:
     label: float | int | str | bool
 
 
+@dataclass(frozen=True)
+class Mark:
+    """How far a journal has been stored: every entry up to `number` (numbers rise). Stored with the rows, at once."""
+
+    journal: str
+    number: int
+
+
 class RequestLog(Protocol):
     """Where records go and come back from."""
 
-    def append(self, records: Sequence[RequestRecord]) -> None:
-        """Store answered rows, durably when this returns."""
+    def append(self, records: Sequence[RequestRecord], *, mark: Mark | None = None) -> None:
+        """Store answered rows, durably when this returns; nothing where the log already holds that mark."""
         ...
 
-    def append_labels(self, labels: Sequence[LabelRecord]) -> None:
-        """Store labels; of several for one id the newest counts."""
+    def append_labels(self, labels: Sequence[LabelRecord], *, mark: Mark | None = None) -> None:
+        """Store labels, under the same rule; of several for one id the newest counts."""
+        ...
+
+    def stored(self, journal: str) -> tuple[int, int]:
+        """Up to which entry of a journal requests and labels are stored; 0 where none is."""
         ...
 
     def read(

@@ -6,7 +6,7 @@ missing or of another type, and Delta's schema merge was seen to store 1.5 as 1 
 typed on reading.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import polars as pl
@@ -32,6 +32,36 @@ def decode(texts: Sequence[str | None]) -> list[Any]:
     [{'age': 31}, None, 'yes']
     """
     return list(from_json("[" + ",".join(text if text is not None else "null" for text in texts) + "]"))
+
+
+def spoken(value: Any) -> str | None:
+    """A value as the text by which people name it, None where there is none; 17, 17.0 and "17" are one name.
+
+    >>> spoken(17), spoken(17.0), spoken("17"), spoken(1.5), spoken(None)
+    ('17', '17', '17', '1.5', None)
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return encode(value).strip('"')
+
+
+def said_of(text: str | None, field: str) -> str | None:
+    """What a row's inputs say in one field, as the text by which people name it.
+
+    >>> said_of('{"customer":17.0}', "customer")
+    '17'
+    """
+    (row,) = decode([text])
+    return spoken(row.get(field)) if isinstance(row, dict) else None
+
+
+def names_any(names: Collection[str]) -> pl.Expr:
+    """Whether a row's inputs could hold one of these names; quick, and true for some that do not."""
+    return pl.any_horizontal(
+        pl.col("inputs").str.contains(encode(name)[1:-1], literal=True) for name in names
+    )
 
 
 def input_columns(texts: Sequence[str | None]) -> list[pl.Series]:

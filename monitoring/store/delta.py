@@ -1,19 +1,21 @@
 """The request log as two Delta Lake tables, `requests` and `labels`, partitioned by day."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from monitoring.store.base import LabelRecord, RequestRecord
-from monitoring.store.columns import decode, encode, input_columns, typed
+from monitoring.store.base import LabelRecord, Mark, RequestRecord
+from monitoring.store.columns import decode, encode, input_columns, names_any, said_of, typed
 from monitoring.store.table import DayTable
 
 _AT = pl.Datetime("us", "UTC")
-# `at` to `version` come first: Delta keeps the smallest and largest value of a file's first columns in clear text,
-# and those of inputs and predictions would be personal data in the table's own log.
+# Delta keeps the smallest and largest value of a file's columns in clear text; of all others they would be personal
+# data in the table's own log, which outlives the file.
+_TOLD = ("at", "model", "version", "release_id")
 REQUESTS = pl.Schema(
     {
         "at": _AT,
@@ -30,12 +32,21 @@ REQUESTS = pl.Schema(
         "day": pl.Date(),
     }
 )
+_LATER = ("guards", "caller")
 LABELS = pl.Schema({"at": _AT, "id": pl.String(), "target": pl.String(), "day": pl.Date()})
 # A label's clock may be behind the server's that wrote the request.
 _CLOCK_SKEW = timedelta(days=1)
 _FIXED = (
     "id", "at", "version", "release_id", "latency_ms", "prediction", "score", "guards", "caller", "target",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Removed:
+    """How many rows went."""
+
+    requests: int
+    labels: int
 
 
 class DeltaRequestLog:
@@ -46,13 +57,23 @@ class DeltaRequestLog:
     text); predictions and labels likewise.
     """
 
-    def __init__(self, root: Path | str) -> None:
+    def __init__(
+        self,
+        root: Path | str,
+        *,
+        keep: timedelta | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         base = str(root).rstrip("/")
-        self._requests = DayTable(f"{base}/requests", REQUESTS)
-        self._labels = DayTable(f"{base}/labels", LABELS)
+        self._clock = clock
+        self._keep = keep
+        self._requests = DayTable(
+            f"{base}/requests", REQUESTS, told=_TOLD, later=_LATER, keep_from=self._keep_from
+        )
+        self._labels = DayTable(f"{base}/labels", LABELS, told=("at",), keep_from=self._keep_from)
 
-    def append(self, records: Sequence[RequestRecord]) -> None:
-        """Store answered rows. Raises EnvironmentProblem; then none of them is stored."""
+    def append(self, records: Sequence[RequestRecord], *, mark: Mark | None = None) -> None:
+        """Store answered rows, once a mark. Raises EnvironmentProblem; then none of them is stored."""
         if not records:
             return
         at = pl.Series("at", [record.at.astimezone(UTC) for record in records], dtype=_AT)
@@ -71,9 +92,9 @@ class DeltaRequestLog:
         frame = pl.DataFrame(
             [at, *(pl.Series(name, values, REQUESTS[name]) for name, values in rest.items())]
         )
-        self._requests.append(frame.with_columns(day=pl.col("at").dt.date()))
+        self._requests.append(frame.with_columns(day=pl.col("at").dt.date()), mark)
 
-    def append_labels(self, labels: Sequence[LabelRecord]) -> None:
+    def append_labels(self, labels: Sequence[LabelRecord], *, mark: Mark | None = None) -> None:
         """Store labels, also of ids that are not in the log yet.
 
         Of several for one id in one call the newest counts, of equally new ones the last.
@@ -87,7 +108,11 @@ class DeltaRequestLog:
             return
         rows = [(label.at.astimezone(UTC), key, encode(label.label)) for key, label in newest.items()]
         frame = pl.DataFrame(rows, schema={"at": _AT, "id": pl.String(), "target": pl.String()}, orient="row")
-        self._labels.append(frame.with_columns(day=pl.col("at").dt.date()))
+        self._labels.append(frame.with_columns(day=pl.col("at").dt.date()), mark)
+
+    def stored(self, journal: str) -> tuple[int, int]:
+        """Up to which entry of a journal requests and labels are stored. Raises EnvironmentProblem."""
+        return self._requests.stored(journal), self._labels.stored(journal)
 
     def read(
         self,
@@ -113,9 +138,50 @@ class DeltaRequestLog:
         return rows.with_columns(told).select(_FIXED).hstack(inputs)
 
     def compact(self) -> None:
-        """Merge small files and remove those merged more than an hour ago. Raises EnvironmentProblem."""
+        """Merge small files, remove days beyond `keep`, and files merged more than an hour ago.
+
+        Raises EnvironmentProblem.
+        """
         self._requests.compact()
         self._labels.compact()
+
+    def prune(self) -> Removed:
+        """Remove the days beyond `keep` and their files at once. Raises EnvironmentProblem."""
+        first = self._keep_from()
+        if first is None:
+            return Removed(0, 0)
+        return Removed(self._requests.remove_before(first), self._labels.remove_before(first))
+
+    def erase(self, names: Collection[str], *, field: str | None) -> Removed:
+        """Remove every row about a subject, its labels, and every file that held one, at once.
+
+        names: what the subject is called in the log; field: the input field that names it, None for the row's id.
+        Labels go first: a command that was interrupted finds the rest again. Raises EnvironmentProblem.
+        """
+        rows = self.about(names, field=field)
+        ids = pl.Series("id", rows["id"] if field is not None else list(names), pl.String())
+        labels = self._labels.scan()
+        doomed = (
+            LABELS.to_frame()
+            if labels is None
+            else labels.filter(pl.col("id").is_in(ids.implode())).collect()
+        )
+        removed_labels = self._labels.remove(doomed.select("day", "at", "id"))
+        removed = self._requests.remove(rows.select("day", "at", "id", "inputs"))
+        return Removed(removed, removed_labels)
+
+    def about(self, names: Collection[str], *, field: str | None) -> pl.DataFrame:
+        """The rows about a subject, with the columns of the table. Raises EnvironmentProblem."""
+        rows = self._requests.scan()
+        if rows is None:
+            return REQUESTS.to_frame()
+        if field is None:
+            return rows.filter(pl.col("id").is_in(list(names))).collect()
+        near = rows.filter(names_any(names)).collect()
+        return near.filter([said_of(text, field) in names for text in near["inputs"]])
+
+    def _keep_from(self) -> date | None:
+        return None if self._keep is None else (self._clock() - self._keep).astimezone(UTC).date()
 
     def _newest_labels(self, rows: pl.DataFrame) -> pl.DataFrame:
         empty = pl.DataFrame(schema={"id": pl.String(), "target": pl.String()})

@@ -2,14 +2,16 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from evaluation.errors import EnvironmentProblem
+from monitoring.store.base import Mark
+from monitoring.store.upkeep import merge_files, newest_files, remove_days, remove_rows, widen
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -19,41 +21,67 @@ _COMMIT_RETRIES = 100
 _CREATE_ATTEMPTS = 10
 # With two commits a second, 200 small files are 100 seconds of traffic; merging them takes about 0.1 s.
 _COMPACT_EVERY = 200
-# A file of this size is left alone, so that a busy day is not rewritten at every merge.
-_FILE_BYTES = 16 * 2**20
 # Files are read in no order; the id makes that of rows of one moment the same each time.
 _ORDER = ("at", "id")
-_KEEP_MERGED = timedelta(hours=1)
-_CONFIGURATION = {
-    "delta.logRetentionDuration": "interval 1 days",
-    "delta.deletedFileRetentionDuration": "interval 1 hours",
-    "delta.dataSkippingNumIndexedCols": "4",
-}
 
 
 class DayTable:
-    """A table with columns `at` (UTC), `id` and `day` (the date, its partition); made by the first append."""
+    """A table with columns `at` (UTC), `id` and `day` (the date, its partition); made by the first append.
 
-    def __init__(self, address: str, schema: pl.Schema) -> None:
+    told: columns whose smallest and largest value a file tells in the table's own log, which outlives the file.
+    later: columns that tables of an earlier version lack; there they are null, and the next append adds them.
+    keep_from: asked now and then for the first day that is kept; None keeps everything.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        schema: pl.Schema,
+        *,
+        told: tuple[str, ...],
+        later: tuple[str, ...] = (),
+        keep_from: Callable[[], date | None] = lambda: None,
+    ) -> None:
         self._address = address
         self._schema = schema
+        self._later = pl.Schema({name: schema[name] for name in later})
+        self._configuration = {
+            "delta.logRetentionDuration": "interval 1 days",
+            "delta.deletedFileRetentionDuration": "interval 1 hours",
+            "delta.dataSkippingStatsColumns": ",".join(told),
+        }
+        self._keep_from = keep_from
         self._table: DeltaTable | None = None
         self._lock = threading.Lock()
         self._appends = 0
+        self._tended: date | None = None
 
-    def append(self, frame: pl.DataFrame) -> None:
-        """Commit rows of the table's schema, once, whatever other processes do. Raises EnvironmentProblem."""
+    def append(self, frame: pl.DataFrame, mark: Mark | None = None) -> None:
+        """Commit rows of the table's schema, once, whatever other processes do. Raises EnvironmentProblem.
+
+        With a mark that the table holds already, nothing is appended: the rows are there.
+        """
         with self._lock, self._reported("append to"):
-            self._commit(frame.select(self._schema.names()))
+            self._commit(frame.select(self._schema.names()), mark)
             self._appends += 1
+            today = datetime.now(UTC).date()
             if self._appends % _COMPACT_EVERY == 0:
-                self._merge(since=frame["day"].min())
+                merge_files(self._open(), since=frame["day"].min())
+            if today != self._tended:
+                self._tended = today
+                self._remove_old()
+
+    def stored(self, journal: str) -> int:
+        """The highest mark of a journal that the table holds, 0 for none. Raises EnvironmentProblem."""
+        with self._reported("read"):
+            table = self._open()
+            return 0 if table is None else table.transaction_version(journal) or 0
 
     def scan(self) -> pl.LazyFrame | None:
         """All rows of the newest version, lazily; None where there is no table yet."""
         with self._reported("read"):
             table = self._open()
-            return None if table is None else pl.scan_delta(table)
+            return None if table is None else self._scan(table)
 
     def newest(self, wanted: pl.Expr, *, since: datetime | None, last: int | None) -> pl.DataFrame:
         """The newest `last` of the wanted rows, oldest first; reads as few files as the statistics allow."""
@@ -63,45 +91,80 @@ class DayTable:
             table = self._open()
             if table is None:
                 return pl.DataFrame(schema=self._schema)
-            rows = pl.scan_delta(table).filter(wanted)
+            rows = self._scan(table).filter(wanted)
             if since is not None:
                 rows = _from(rows, since.astimezone(UTC))
             if last is None:
                 return rows.sort(_ORDER).collect()
-            return _newest(rows, last, pl.DataFrame(table.get_add_actions(flatten=True)))
+            return _newest(rows, last, newest_files(table))
 
     def compact(self) -> None:
-        """Merge small files of every day and remove those merged more than an hour ago."""
+        """Merge small files of every day, remove days that are not kept, and files merged more than an hour ago."""
         with self._lock, self._reported("compact"):
-            self._merge(since=None)
+            merge_files(self._open(), since=None)
+            self._remove_old()
 
-    def _commit(self, frame: pl.DataFrame) -> None:
+    def remove_before(self, first: date) -> int:
+        """Remove all days before `first` and their files, at once; returns how many rows that were."""
+        with self._lock, self._reported("prune"):
+            return remove_days(self._open(), first, at_once=True)
+
+    def remove(self, rows: pl.DataFrame) -> int:
+        """Remove the rows that agree in every column of `rows`, and every file that held them, at once.
+
+        `rows` has `day` and any other columns of text or time; nothing of their values is left in the table's own log.
+        """
+        with self._lock, self._reported("erase from"):
+            return remove_rows(self._open, rows)
+
+    def _remove_old(self) -> None:
+        if first := self._keep_from():
+            remove_days(self._open(), first, at_once=False)
+
+    def _scan(self, table: "DeltaTable") -> pl.LazyFrame:
+        """The rows; a column that came later and is not there is null."""
+        rows = pl.scan_delta(table)
+        found = {field.name for field in table.schema().fields}
+        lacking = [pl.lit(None, kind).alias(name) for name, kind in self._later.items() if name not in found]
+        return rows.with_columns(lacking).select(self._schema.names())
+
+    def _commit(self, frame: pl.DataFrame, mark: Mark | None) -> None:
         """Append; a commit that landed although an error was reported is done, or a retry would double it.
 
         deltalake tries again by itself when another append came first, but not when the table was made in between:
         of two first writers the second then starts from the table as it is now.
         """
-        from deltalake import CommitProperties, write_deltalake
+        from deltalake import CommitProperties, Transaction, write_deltalake
         from deltalake.exceptions import CommitFailedError
 
         batch = uuid.uuid4().hex
-        once = CommitProperties(custom_metadata={"batch": batch}, max_commit_retries=_COMMIT_RETRIES)
+        once = CommitProperties(
+            custom_metadata={"batch": batch},
+            max_commit_retries=_COMMIT_RETRIES,
+            app_transactions=[Transaction(mark.journal, mark.number)] if mark else None,
+        )
         for attempt in range(_CREATE_ATTEMPTS):
             table = self._current()
+            if mark and (table.transaction_version(mark.journal) or 0) >= mark.number:
+                return
             try:
                 write_deltalake(table, frame, mode="append", commit_properties=once)
             except Exception as error:
                 self._table = None
-                if self._landed(batch):
+                if self._landed(batch, mark):
                     return
                 if attempt == _CREATE_ATTEMPTS - 1 or not isinstance(error, CommitFailedError):
                     raise
             else:
                 return
 
-    def _landed(self, batch: str) -> bool:
+    def _landed(self, batch: str, mark: Mark | None) -> bool:
         table = self._open()
-        return table is not None and any(entry.get("batch") == batch for entry in table.history(limit=100))
+        if table is None:
+            return False
+        if mark:
+            return (table.transaction_version(mark.journal) or 0) >= mark.number
+        return any(entry.get("batch") == batch for entry in table.history(limit=100))
 
     def _current(self) -> "DeltaTable":
         """The table at its newest version, made if need be.
@@ -113,10 +176,10 @@ class DayTable:
             self._table.update_incremental()
             return self._table
         for attempt in range(_CREATE_ATTEMPTS):
-            if (table := self._open()) is not None:
-                self._table = table
-                return table
             try:
+                if (table := self._open()) is not None:
+                    self._table = widen(table, self._later, self._configuration)
+                    return self._table
                 self._create()
             except Exception:
                 # Two first writers: the one that comes second finds the other's table on its next look.
@@ -132,27 +195,13 @@ class DayTable:
             self._schema.to_frame().to_arrow().schema,
             mode="ignore",
             partition_by=["day"],
-            configuration=_CONFIGURATION,
+            configuration=self._configuration,
         )
 
     def _open(self) -> "DeltaTable | None":
         from deltalake import DeltaTable
 
         return DeltaTable(self._address) if DeltaTable.is_deltatable(self._address) else None
-
-    def _merge(self, *, since: Any) -> None:
-        from deltalake.exceptions import CommitFailedError
-
-        table = self._open()
-        if table is None:
-            return
-        filters: Any = [("day", ">=", since.isoformat())] if since is not None else None
-        try:
-            table.optimize.compact(partition_filters=filters, target_size=_FILE_BYTES)
-        except CommitFailedError:
-            return  # another process merged the same files; its result is as good
-        hours = int(_KEEP_MERGED / timedelta(hours=1))
-        table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False)
 
     @contextmanager
     def _reported(self, deed: str) -> Iterator[None]:
@@ -175,7 +224,6 @@ def _from(rows: pl.LazyFrame, start: datetime) -> pl.LazyFrame:
 
 def _newest(rows: pl.LazyFrame, last: int, files: pl.DataFrame) -> pl.DataFrame:
     """Look at the newest files that hold `last` rows, and at ever more while others' rows are among them."""
-    files = files.sort("min.at", descending=True).with_columns(held=pl.col("num_records").cum_sum())
     sought = last
     while True:
         enough = files.filter(pl.col("held") >= sought)

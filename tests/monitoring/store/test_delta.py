@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from evaluation.errors import EnvironmentProblem
-from monitoring.store import table
+from monitoring.store import table, upkeep
 from monitoring.store.base import LabelRecord, RequestRecord
 
 START = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
@@ -210,7 +210,7 @@ class TestCompaction:
         assert log.read(model="lending").height == 10
 
     def test_merged_files_go_after_an_hour(self, log, tmp_path, monkeypatch):
-        monkeypatch.setattr(table, "_KEEP_MERGED", dt.timedelta(0))
+        monkeypatch.setattr(upkeep, "_KEEP_MERGED", dt.timedelta(0))
         for number in range(5):
             log.append([record(number)])
         log.compact()

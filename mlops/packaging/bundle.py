@@ -4,6 +4,7 @@ model/            the MLflow model, with what it needs in its requirements.txt
 decision.json     the decision record, and decision.sig.json, its signature
 bundle.json       which version in the registry this is, and the digest of the record that was written there
 reference.parquet what the model saw and said when it was weighed; monitoring compares with it
+ranges.json       what training saw of each field, in releases that kept it; the server's guards compare with it
 """
 
 import json
@@ -12,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.errors import UserError
+from evaluation.files import write_whole
 from evaluation.types import Task
 from mlops.decision.canonical import digest_folder
-from mlops.decision.record import DecisionRecord, write_whole
+from mlops.decision.record import DecisionRecord
 from mlops.decision.signed import SignedRecord
 
 FILE_NAME = "bundle.json"
-REFERENCE = "reference.parquet"
+REFERENCE, RANGES = "reference.parquet", "ranges.json"
 # MLflow writes this one on download; it is not part of what was weighed.
 _NOT_WEIGHED = frozenset({"registered_model_meta"})
 
@@ -40,6 +42,8 @@ class Bundle:
     threshold: float
     model_digest: str
     decision_digest: str
+    # None for a release from before there was one.
+    ranges: Path | None = None
 
     @property
     def model_dir(self) -> Path:
@@ -58,8 +62,8 @@ class Bundle:
 
     @classmethod
     def open(cls, path: Path) -> "Bundle":
-        """Open a bundle and verify it: record unchanged, signed by a trusted key, lets serve, model and
-        reference as weighed.
+        """Open a bundle and verify it: record unchanged, signed by a trusted key, lets serve, model, reference
+        and ranges as weighed.
 
         All but the version is read from the signed record. Raises UserError that names what does not hold.
         """
@@ -75,17 +79,28 @@ class Bundle:
         signed = SignedRecord.read(path)
         signed.require_promotable(digest=digest, model_digest=model_digest(path / "model"))
         signed.record.require_evidence(path / REFERENCE)
+        if RANGES in signed.record.content["evidence"]:
+            signed.record.require_evidence(path / RANGES)
         return cls._of(path, signed.record, version)
 
     @classmethod
-    def make(
-        cls, path: Path, *, model_dir: Path, signed: SignedRecord, reference: Path, version: str
+    def make(  # noqa: PLR0913 - keyword-only, one a part
+        cls,
+        path: Path,
+        *,
+        model_dir: Path,
+        signed: SignedRecord,
+        reference: Path,
+        version: str,
+        ranges: Path | None = None,
     ) -> "Bundle":
         """Put a bundle together in a fresh folder, verify it, then move it into place."""
         building = path.with_name(path.name + ".part")
         shutil.rmtree(building, ignore_errors=True)
         shutil.copytree(model_dir, building / "model", ignore=shutil.ignore_patterns(*_NOT_WEIGHED))
         shutil.copyfile(reference, building / REFERENCE)
+        if ranges is not None:
+            shutil.copyfile(ranges, building / RANGES)
         signed.write(building)
         content = {"version": version, "decision_digest": signed.record.digest}
         write_whole(building / FILE_NAME, json.dumps(content, indent=1, allow_nan=False).encode())
@@ -106,4 +121,5 @@ class Bundle:
             threshold=gate["threshold"],
             model_digest=record.model_digest or "",
             decision_digest=record.digest,
+            ranges=path / RANGES if RANGES in record.content["evidence"] else None,
         )

@@ -15,8 +15,8 @@ from typing import Any
 import polars as pl
 
 from evaluation.errors import UserError
+from mlops.packaging.bundle import Bundle
 
-RANGES = "ranges.json"
 _PREFIX = "input."
 # A field of more distinct texts than this shows hashes; of more than the second, nothing but how many there were.
 _MAX_NAMED, _MAX_HASHED = 100, 1000
@@ -81,9 +81,11 @@ class Ranges:
             ) from None
 
     @classmethod
-    def of_reference(cls, path: Path) -> "Ranges":
-        """Sum up the rows that a model was weighed on, for a bundle from before there was ranges.json."""
-        frame = pl.read_parquet(path)
+    def of_bundle(cls, bundle: Bundle) -> "Ranges":
+        """What a verified bundle tells; of one from before there was ranges.json, the rows it was weighed on."""
+        if bundle.ranges is not None:
+            return cls.read(bundle.ranges)
+        frame = pl.read_parquet(bundle.reference)
         inputs = [column for column in frame.iter_columns() if column.name.startswith(_PREFIX)]
         return cls.of(column.alias(column.name.removeprefix(_PREFIX)) for column in inputs)
 

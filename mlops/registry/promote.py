@@ -5,7 +5,7 @@ from pathlib import Path
 
 from evaluation.errors import UserError
 from mlops.decision.signed import FILE_NAMES, SignedRecord
-from mlops.packaging.bundle import Bundle, model_digest
+from mlops.packaging.bundle import RANGES, REFERENCE, Bundle, model_digest
 from mlops.registry.client import Alias, ModelVersion, Registry
 from mlops.registry.moves import Clock, move_champion, settle, utc_now
 
@@ -28,9 +28,14 @@ def fetch_bundle(registry: Registry, version: ModelVersion, bundles: Path) -> Bu
         signed = fetch_record(registry, version, folder)
         model_dir = registry.download_model(version, folder / "model")
         signed.require_promotable(digest=digest, model_digest=model_digest(model_dir))
-        reference = registry.download_evidence(version, "reference.parquet", folder)
+        weighed = signed.record.content["evidence"]
         return Bundle.make(
-            place, model_dir=model_dir, signed=signed, reference=reference, version=version.version
+            place,
+            model_dir=model_dir,
+            signed=signed,
+            reference=registry.download_evidence(version, REFERENCE, folder),
+            ranges=registry.download_evidence(version, RANGES, folder) if RANGES in weighed else None,
+            version=version.version,
         )
 
 

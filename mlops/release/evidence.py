@@ -4,6 +4,7 @@ predictions.parquet  target, label, score, champion_label, champion_score, and c
 latency.parquet      who (challenger, champion) and milliseconds of every timed request
 evaluation.json      what was measured, and who the champion was
 reference.parquet    what the model saw and said, in the columns of the request log; monitoring compares with it
+ranges.json          what training saw of each field; the server's guards compare with it
 """
 
 from collections.abc import Sequence
@@ -15,10 +16,10 @@ import polars as pl
 from evaluation.answers import Answers
 from evaluation.errors import UserError
 from evaluation.types import FloatArray, Outputs
-from mlops.packaging.bundle import REFERENCE
+from mlops.packaging.bundle import RANGES, REFERENCE
 
 PREDICTIONS, LATENCY = "predictions.parquet", "latency.parquet"
-EVIDENCE = (PREDICTIONS, LATENCY, "evaluation.json", REFERENCE)
+EVIDENCE = (PREDICTIONS, LATENCY, "evaluation.json", REFERENCE, RANGES)
 _COLUMN = "column."
 
 

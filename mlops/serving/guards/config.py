@@ -32,18 +32,22 @@ def _require_rising(low: float | None, high: float | None) -> None:
 
 
 class TextGuards(Section):
-    """What a text may hold; mask cuts what is too long and takes out or replaces the rest."""
+    """What a text may hold. mask cuts what is too long, takes out control characters, replaces personal data by
+    its kind, and the whole of a text with an injection.
+
+    None is set by default, and nothing is looked for: it takes longer than the rest, and few models take prose.
+    """
 
     max_length: int | None = Field(None, ge=1, le=10_000, description="Characters.")
-    too_long: OnText = Field(Action.FLAG, description="Where max_length is set.")
-    control: OnText = Field(
-        Action.IGNORE, description="Control characters, and those that turn the direction of writing."
+    too_long: OnText | None = Field(None, description="Where max_length is set; flag unless set.")
+    control: OnText | None = Field(
+        None, description="Control characters, and those that turn the direction of writing."
     )
-    injection: OnText = Field(
-        Action.IGNORE, description="Phrases known from prompt injection: a list of patterns, no classifier."
+    injection: OnText | None = Field(
+        None, description="Phrases known from prompt injection: a list of patterns, no classifier."
     )
-    personal: OnText = Field(
-        Action.IGNORE, description="E-mail addresses, phone numbers, IBANs and payment cards."
+    personal: OnText | None = Field(
+        None, description="E-mail addresses, phone numbers, IBANs and payment cards."
     )
 
 

@@ -9,10 +9,12 @@ from evaluation.types import Task
 from mlops.data.names import listed, suggest
 from mlops.packaging.load import InputField
 from mlops.packaging.ranges import FieldRange, Ranges
+from mlops.serving.guards.check import Check
 from mlops.serving.guards.config import GuardsConfig
 from mlops.serving.guards.findings import Count, Findings, count_nothing
-from mlops.serving.guards.inputs import Check, input_checks
+from mlops.serving.guards.inputs import input_checks
 from mlops.serving.guards.outputs import AnswerGuard
+from mlops.serving.guards.text import text_checks
 
 Row = tuple[Any, ...]
 Flags = tuple[str, ...]
@@ -53,14 +55,17 @@ class Guards:
     ) -> "Guards":
         """Put the guards of a model together; `count` is told of what they find.
 
-        Raises UserError for a field that the model does not have, and for bounds that do not fit field or task.
+        Raises UserError for what the policy asks of a field that is not there or not of that kind.
         """
         _require_fields(config, inputs)
         never = FieldRange(missing=1.0)
         checks = [
             (place, check)
             for place, field in enumerate(inputs)
-            for check in input_checks(config, field, ranges.fields.get(field.name, never), ranges.salt)
+            for check in (
+                *input_checks(config, field, ranges.fields.get(field.name, never), ranges.salt),
+                *text_checks(config, field),
+            )
         ]
         return cls(tuple(checks), AnswerGuard.of(config.outputs, task, classes), count)
 
@@ -130,16 +135,10 @@ class Guards:
 
 def _require_fields(config: GuardsConfig, inputs: Sequence[InputField]) -> None:
     known = {field.name: field.dtype for field in inputs}
-    for name, own in config.fields.items():
+    for name in config.fields:
         if name not in known:
             raise UserError(
                 f"serve.guards.fields names '{name}', which the model does not have",
                 expected=f"one of: {listed(known)}",
                 next_step=suggest(name, known, "correct serve.guards.fields in weighbridge.yaml"),
-            )
-        if known[name] in ("string", "boolean", "datetime") and (own.low, own.high) != (None, None):
-            raise UserError(
-                f"serve.guards.fields.{name} has bounds, but the field is of type {known[name]}",
-                expected="bounds for numbers",
-                next_step=f"remove low and high of {name} in weighbridge.yaml",
             )

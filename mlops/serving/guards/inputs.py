@@ -1,8 +1,7 @@
 """Holding a value against what training saw of its field."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,71 +9,91 @@ import numpy as np
 from evaluation.errors import UserError
 from mlops.packaging.load import InputField
 from mlops.packaging.ranges import FieldRange, hashed
+from mlops.serving.guards.check import Check, Look, Passes
 from mlops.serving.guards.config import Action, FieldGuards, GuardsConfig
-
-# What was found, and the value that goes on; None where there is nothing to tell. Never raises, whatever the value.
-Look = Callable[[Any], tuple[tuple[str, ...], Any] | None]
-# Whether a whole column holds nothing that a look would find; may say no where it cannot tell.
-Passes = Callable[[Sequence[Any]], bool]
 
 _INTEGERS, _NUMBERS = ("long", "integer"), ("long", "integer", "double", "float")
 
 
-@dataclass(frozen=True)
-class Check:
-    """One guard of one field: how it looks, and what is done where it finds something."""
-
-    field: str
-    action: Action
-    look: Look
-    passes: Passes
-
-
 def input_checks(config: GuardsConfig, field: InputField, seen: FieldRange, salt: str) -> list[Check]:
-    """What training tells about a field, as far as the policy wants to hear it; raises UserError for bounds
-    that no value can keep."""
+    """What training tells about a field, as far as the policy wants to hear it.
+
+    Raises UserError where the policy asks of this very field what nothing is known to answer with.
+    """
     own = config.fields.get(field.name, FieldGuards())
-    checks = []
-    on_missing = own.missing or config.missing
-    if on_missing is not Action.IGNORE and not field.required and not seen.missing:
-        checks.append(Check(field.name, on_missing, _look_missing, _none_missing))
-    on_range = own.out_of_range or config.out_of_range
-    if field.dtype in _NUMBERS and on_range is not Action.IGNORE:
-        low, high = bounds(own, field, seen)
-        if low > -math.inf or high < math.inf:
-            look = _look_range(low, high, clip=on_range is Action.CLIP)
-            checks.append(Check(field.name, on_range, look, _all_within(low, high)))
-    on_unseen = own.unseen_category or config.unseen_category
-    if field.dtype == "string" and on_unseen is not Action.IGNORE:
-        if seen.categories is not None:
-            known = frozenset(seen.categories)
-            checks.append(Check(field.name, on_unseen, _look_known(known), _all_known(known)))
-        elif seen.hashes is not None:
-            hashes = frozenset(seen.hashes)
-            checks.append(Check(field.name, on_unseen, _look_hashed(hashes, salt), _never))
-    return checks
+    return [
+        *_missing_check(field, seen, own.missing or config.missing),
+        *_range_check(field, seen, own, own.out_of_range or config.out_of_range),
+        *_category_check(field, seen, own, own.unseen_category or config.unseen_category, salt),
+    ]
+
+
+def _missing_check(field: InputField, seen: FieldRange, action: Action) -> list[Check]:
+    if action is Action.IGNORE or field.required or seen.missing:
+        return []
+    return [Check(field.name, action, _look_missing, _none_missing)]
+
+
+def _range_check(field: InputField, seen: FieldRange, own: FieldGuards, action: Action) -> list[Check]:
+    low, high = bounds(own, field, seen) if field.dtype in _NUMBERS else (-math.inf, math.inf)
+    known = (low, high) != (-math.inf, math.inf)
+    asked = (own.low, own.high) != (None, None) or own.out_of_range not in (None, Action.IGNORE)
+    if asked and not known:
+        raise _cannot_guard(field, "out_of_range, low or high", "a number of which training saw a range")
+    if action is Action.IGNORE or not known:
+        return []
+    return [Check(field.name, action, _look_range(low, high, clip=action is Action.CLIP), _within(low, high))]
+
+
+def _category_check(
+    field: InputField, seen: FieldRange, own: FieldGuards, action: Action, salt: str
+) -> list[Check]:
+    known = field.dtype == "string" and (seen.categories is not None or seen.hashes is not None)
+    if not known and own.unseen_category not in (None, Action.IGNORE):
+        raise _cannot_guard(field, "unseen_category", "a text of which training saw at most 1,000 categories")
+    if action is Action.IGNORE or not known:
+        return []
+    if seen.categories is not None:
+        categories = frozenset(seen.categories)
+        return [Check(field.name, action, _look_known(categories), _all_known(categories))]
+    hashes = frozenset(seen.hashes or ())
+    return [Check(field.name, action, _look_hashed(hashes, salt), _all_hashed(hashes, salt))]
 
 
 def bounds(own: FieldGuards, field: InputField, seen: FieldRange) -> tuple[float, float]:
     """The range of a numeric field, infinite where it is open; the policy's bounds come before training's.
 
-    Whole numbers have whole bounds, and those of single precision are as far apart as its rounding asks for.
+    Whole numbers have whole bounds; single precision is given room for its rounding.
     """
-    low = own.low if own.low is not None else seen.low
-    high = own.high if own.high is not None else seen.high
+    low = _first(own.low, seen.low, otherwise=-math.inf)
+    high = _first(own.high, seen.high, otherwise=math.inf)
     if field.dtype in _INTEGERS:
-        low, high = low if low is None else math.ceil(low), high if high is None else math.floor(high)
+        low = math.ceil(low) if math.isfinite(low) else low
+        high = math.floor(high) if math.isfinite(high) else high
     elif field.dtype == "float":
-        low = None if low is None else float(np.nextafter(np.float32(low), np.float32(-np.inf)))
-        high = None if high is None else float(np.nextafter(np.float32(high), np.float32(np.inf)))
-    low, high = -math.inf if low is None else low, math.inf if high is None else high
+        low = float(np.nextafter(np.float32(low), np.float32(-np.inf)))
+        high = float(np.nextafter(np.float32(high), np.float32(np.inf)))
+    else:
+        low, high = float(low), float(high)
     if low > high:
         raise UserError(
-            f"no value of '{field.name}' can be between {low} and {high}",
-            expected="low at most high, where one that is not set is what training saw",
-            next_step=f"set both under serve: guards: fields: {field.name}",
+            f"no value of '{field.name}' is between {low} and {high}",
+            expected="low at most high; one that is not set is what training saw",
+            next_step=f"set both for {field.name} under serve.guards.fields in weighbridge.yaml",
         )
     return low, high
+
+
+def _first(*bounds: float | None, otherwise: float) -> float:
+    return next((bound for bound in bounds if bound is not None), otherwise)
+
+
+def _cannot_guard(field: InputField, keys: str, expected: str) -> UserError:
+    return UserError(
+        f"serve.guards.fields.{field.name} sets {keys}, but nothing is known to hold it against",
+        expected=f"{expected}; this one is of type {field.dtype}",
+        next_step=f"remove it from serve.guards.fields.{field.name} in weighbridge.yaml",
+    )
 
 
 def _look_range(low: float, high: float, *, clip: bool) -> Look:
@@ -95,13 +114,11 @@ def _look_range(low: float, high: float, *, clip: bool) -> Look:
     return look
 
 
-def _all_within(low: float, high: float) -> Passes:
+def _within(low: float, high: float) -> Passes:
     def passes(column: Sequence[Any]) -> bool:
         try:
-            # A sum that is not itself tells of one that is not a number, which min and max pass over.
-            total = sum(column)
-            return bool(low <= min(column) and max(column) <= high and total == total)  # noqa: PLR0124
-        except (TypeError, OverflowError):
+            return bool(low <= min(column) and max(column) <= high)
+        except TypeError:
             return False
 
     return passes
@@ -136,8 +153,14 @@ def _look_hashed(hashes: frozenset[str], salt: str) -> Look:
     return look
 
 
-def _never(_: Sequence[Any]) -> bool:
-    return False
+def _all_hashed(hashes: frozenset[str], salt: str) -> Passes:
+    def passes(column: Sequence[Any]) -> bool:
+        try:
+            return all(value is None or hashed(value, salt) in hashes for value in set(column))
+        except (TypeError, AttributeError):
+            return False
+
+    return passes
 
 
 def _look_missing(value: Any) -> tuple[tuple[str, ...], Any] | None:

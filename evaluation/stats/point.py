@@ -12,6 +12,7 @@ from evaluation.metrics.base import (
     Proportion,
     Ranking,
     Sample,
+    Sums,
     across_groups,
 )
 from evaluation.stats.cells import table
@@ -36,6 +37,8 @@ def point(metric: Metric, sample: Sample) -> float:
             value = float(placements(sample)[0].mean())
         case Proportion() | Cells():
             value = float(table(metric, sample).values()[0])
+        case Sums(columns=columns, value=of_sums):
+            value = float(of_sums(columns(sample).sum(axis=0, keepdims=True))[0])
         case GroupRates(across=across) as design if len(sample.group_names) > 1:
             value = float(across_groups(across, group_values(metric, design, sample)))
     return float(metric.point(sample)) if math.isnan(value) else value

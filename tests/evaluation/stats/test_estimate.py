@@ -223,6 +223,23 @@ def test_false_pass_at_the_tolerance_is_about_five_percent() -> None:
     assert 1 <= failed <= 20
 
 
+@pytest.mark.parametrize("compared", [False, True])
+def test_many_classes_are_resampled_by_cells(compared: bool) -> None:
+    """Sixty classes: to leave out a row of each of 3,600 cells would take longer than to draw them."""
+    random = np.random.default_rng(5)
+    target = random.integers(0, 60, 3000)
+    one, two = (
+        Sample(target, np.where(random.random(3000) < right, target, random.integers(0, 60, 3000)))
+        for right in (0.7, 0.6)
+    )
+    found = ask("f1_macro", one, two if compared else None)
+    assert found.method == ("percentile and basic bootstrap" if compared else "percentile bootstrap")
+    assert found.low < found.value < found.high
+    if compared:
+        back = ask("f1_macro", two, one)
+        assert (back.low, back.high) == pytest.approx((-found.high, -found.low), abs=1e-12)
+
+
 def test_latency_of_two_models_is_compared_by_blocks() -> None:
     random = np.random.default_rng(3)
     slow = Sample.of_latency(random.gamma(9.0, 2.0, 800) + 20)

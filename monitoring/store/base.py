@@ -39,9 +39,13 @@ class LabelRecord:
 
 @dataclass(frozen=True)
 class Mark:
-    """How far a journal has been stored: every entry up to `number` (numbers rise). Stored with the rows, at once."""
+    """Which stretch of a journal is stored: the entries after `after` and up to `number`, which rise.
+
+    It is stored with the rows, at once, and only in a log that holds that journal up to exactly `after`.
+    """
 
     journal: str
+    after: int
     number: int
 
 
@@ -49,7 +53,7 @@ class RequestLog(Protocol):
     """Where records go and come back from."""
 
     def append(self, records: Sequence[RequestRecord], *, mark: Mark | None = None) -> None:
-        """Store answered rows, durably when this returns; nothing where the log already holds that mark."""
+        """Store answered rows, durably when this returns; nothing where the log holds the mark already."""
         ...
 
     def append_labels(self, labels: Sequence[LabelRecord], *, mark: Mark | None = None) -> None:

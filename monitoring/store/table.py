@@ -145,7 +145,7 @@ class DayTable:
         )
         for attempt in range(_CREATE_ATTEMPTS):
             table = self._current()
-            if mark and (table.transaction_version(mark.journal) or 0) >= mark.number:
+            if mark and self._holds(table, mark):
                 return
             try:
                 write_deltalake(table, frame, mode="append", commit_properties=once)
@@ -163,8 +163,19 @@ class DayTable:
         if table is None:
             return False
         if mark:
-            return (table.transaction_version(mark.journal) or 0) >= mark.number
+            return self._holds(table, mark)
         return any(entry.get("batch") == batch for entry in table.history(limit=100))
+
+    def _holds(self, table: "DeltaTable", mark: Mark) -> bool:
+        """Whether the rows of a mark are there; raises EnvironmentProblem where only some of them are."""
+        found = table.transaction_version(mark.journal) or 0
+        if mark.after < found < mark.number:
+            # An earlier append arrived after all that was given up for lost.
+            raise EnvironmentProblem(
+                f"the request log holds the journal up to {found}, not {mark.after}",
+                next_step="ask, then go on",
+            )
+        return found >= mark.number
 
     def _current(self) -> "DeltaTable":
         """The table at its newest version, made if need be.

@@ -1,23 +1,28 @@
-"""Takes records at once, stores them in batches on its own thread."""
+"""The writer behind the request log: one for each server process."""
 
 import logging
+import os
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from evaluation.errors import EnvironmentProblem
-from mlops.serving.errors import Busy
-from mlops.serving.log.config import LogConfig
+from mlops.serving.log.bounds import Bounds
+from mlops.serving.log.config import Durability, LogConfig
+from mlops.serving.log.counts import Clock, Counts, utc_now
+from mlops.serving.log.journal import Journal
+from mlops.serving.log.journaled import JournalQueue
+from mlops.serving.log.memory import MemoryQueue
+from mlops.serving.log.outflow import replay_left_behind
+from mlops.serving.log.privacy import Privacy
+from mlops.serving.log.slots import Slot
 from monitoring.store.base import LabelRecord, RequestLog, RequestRecord
+from monitoring.store.writers import WriterState
 
 _LOG = logging.getLogger("weighbridge.request_log")
-_FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 5.0
-Item = TypeVar("Item", RequestRecord, LabelRecord)
+_TELL_EVERY_S = 2.0
+_REPLAY_EVERY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -29,16 +34,26 @@ class LogState:
     written: int
     dropped: int
     store_errors: int
+    refused: int = 0
 
 
 class RequestLogWriter:
-    """A bounded queue in front of a RequestLog; offering never waits for the store.
+    """Takes records from requests and brings them into a RequestLog; no request waits for the table.
 
-    A batch is stored when `batch_records` wait or `wait_s` after its first record came. A store that fails is
-    asked again, with growing pauses; what arrives meanwhile beyond `queue_records` is dropped and counted.
+    What a crash of the process costs is the policy's choice:
+
+    - batch: what came in the last second. A batch goes off after half a second, or when it is full, and takes some
+      ten milliseconds; a merge of files, one batch in 200, up to about half a second more. While the table is slow
+      or down, everything since then is in memory, up to `queue_records`; more is dropped and counted.
+    - journal: nothing that was answered. `record` returns after an fsync that many requests share; what the table
+      has not taken is stored by the next process, each record once. Without room for the journal, requests are
+      refused.
+
+    A batch has up to `batch_records`, and waits no longer than `wait_s` for them.
+    folder: where the writer keeps its journal and tells its state; without one it does neither.
     """
 
-    def __init__(  # noqa: PLR0913 - what is handed in, and the bounds, which tests make small
+    def __init__(
         self,
         log: RequestLog,
         config: LogConfig | None = None,
@@ -47,130 +62,110 @@ class RequestLogWriter:
         queue_records: int = 20_000,
         batch_records: int = 1000,
         wait_s: float = 0.5,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock = utc_now,
     ) -> None:
         self._log = log
         self._config = config or LogConfig()
         self._folder = folder
-        self._room = queue_records
-        self._batch = batch_records
-        self._wait_s = wait_s
+        self._bounds = Bounds(queue_records, batch_records, wait_s)
         self._clock = clock
-        self._queue: deque[RequestRecord | LabelRecord] = deque()
-        self._taken: list[RequestRecord | LabelRecord] = []
-        self._changed = threading.Condition()
-        self._closing = threading.Event()
-        self._out_of_time = threading.Event()
-        self._written = self._dropped = self._store_errors = 0
-        self._thread = threading.Thread(target=self._run, name="request-log", daemon=True)
+        self._counts = Counts(clock)
+        self._privacy = Privacy.of(self._config)
+        self._slot: Slot | None = None
+        self._ended = threading.Event()
+        self._queue: MemoryQueue | JournalQueue = MemoryQueue(log, self._privacy, self._counts, self._bounds)
 
     def start(self) -> None:
-        """Begin to store what is offered."""
-        self._thread.start()
+        """Begin to store what is offered. Raises EnvironmentProblem where a journal can't be opened."""
+        if self._folder is not None:
+            self._slot = self._open_slot(self._folder)
+        if self._config.durability is Durability.JOURNAL:
+            if self._slot is None:
+                raise EnvironmentProblem("a journal has no folder", expected="a folder for the log")
+            journal = Journal(self._slot.journal)
+            self._queue = JournalQueue(journal, self._log, self._privacy, self._counts, self._bounds)
+        self._queue.start()
+        if self._slot is not None:
+            for target in (self._tell, self._replay):
+                threading.Thread(target=target, name=f"request-log{target.__name__}", daemon=True).start()
 
     def offer(self, records: Sequence[RequestRecord]) -> int:
-        """Queue answered rows; those that do not fit are dropped and counted. Returns how many were taken."""
-        with self._changed:
-            taken = records[: max(0, self._free())]
-            self._dropped += len(records) - len(taken)
-            self._add(taken)
-        return len(taken)
+        """Take answered rows without waiting; those that do not fit are dropped and counted. Returns how many fit."""
+        return self._queue.offer(records)
 
     def offer_labels(self, labels: Sequence[LabelRecord]) -> bool:
-        """Queue labels, all or none: their sender can send them again, a dropped request's record is gone."""
-        with self._changed:
-            if len(labels) > self._free():
-                return False
-            self._add(labels)
-        return True
+        """Take labels without waiting, all or none."""
+        return self._queue.offer_labels(labels)
 
     async def record(self, records: Sequence[RequestRecord]) -> None:
         """Return when answered rows are as safe as the durability says: queued, or in the journal on disk.
 
         Raises NotRecorded where the journal cannot keep them; then they must not be answered.
         """
-        self.offer(records)
+        await self._queue.record(records)
 
     async def record_labels(self, labels: Sequence[LabelRecord]) -> None:
         """The same for labels, all or none. Raises Busy while there is no room for them, and NotRecorded."""
-        if not self.offer_labels(labels):
-            raise Busy("the request log is full; send the labels again")
+        await self._queue.record_labels(labels)
 
     def state(self) -> LogState:
         """How the writer is doing now."""
-        with self._changed:
-            oldest = self._taken or self._queue
-            lag_s = (self._clock() - oldest[0].at).total_seconds() if oldest else 0.0
-            waiting = len(self._queue) + len(self._taken)
-            return LogState(waiting, max(0.0, lag_s), self._written, self._dropped, self._store_errors)
+        waiting, oldest = self._queue.waiting()
+        lag_s = (self._clock() - oldest).total_seconds() if oldest else 0.0
+        now = self._counts.read()
+        return LogState(waiting, max(0.0, lag_s), now.written, now.dropped, now.errors, now.refused)
 
     def close(self, within_s: float = 10.0) -> bool:
-        """Store what waits, then stop; False when the store did not take everything in time."""
-        with self._changed:
-            self._closing.set()
-            self._changed.notify()
-        self._thread.join(within_s)
-        self._out_of_time.set()
-        left = self.state().waiting
-        if left:
-            _LOG.error("records lost at the end", extra={"facts": {"records": left}})
-        return left == 0
+        """Store what waits, then stop; False when records were lost as the store did not take them in time."""
+        lost = self._queue.close(within_s)
+        self._ended.set()
+        if lost:
+            _LOG.error("records lost at the end", extra={"facts": {"records": lost}})
+        if self._slot is not None:
+            self._slot.tell(self._told(ended=True))
+            self._slot.free()
+            self._slot = None
+        return lost == 0
 
-    def _free(self) -> int:
-        return self._room - len(self._queue) - len(self._taken)
+    def _open_slot(self, folder: Path) -> Slot | None:
+        try:
+            return Slot(folder)
+        except EnvironmentProblem as error:
+            if self._config.durability is Durability.JOURNAL:
+                raise
+            self._counts.failed(error)
+            return None
 
-    def _add(self, items: Sequence[RequestRecord] | Sequence[LabelRecord]) -> None:
-        was_empty = not self._queue
-        self._queue.extend(items)
-        if was_empty or len(self._queue) >= self._batch:
-            self._changed.notify()
+    def _told(self, *, ended: bool = False) -> WriterState:
+        waiting, oldest = self._queue.waiting()
+        now = self._counts.read()
+        return WriterState(
+            pid=os.getpid(),
+            at=self._clock(),
+            waiting=waiting,
+            oldest=oldest,
+            on_disk=self._queue.on_disk,
+            dropped=now.dropped,
+            refused=now.refused,
+            lost_at=now.lost_at,
+            failing_since=now.failing_since,
+            ended=ended,
+        )
 
-    def _run(self) -> None:
-        while batch := self._next_batch():
-            requests = [item for item in batch if isinstance(item, RequestRecord)]
-            labels = [item for item in batch if isinstance(item, LabelRecord)]
-            stored = self._store(self._log.append, requests) + self._store(self._log.append_labels, labels)
-            with self._changed:
-                self._written += stored
-                self._dropped += len(batch) - stored
-                self._taken = []
+    def _tell(self) -> None:
+        slot = self._slot
+        while slot is not None and not self._ended.wait(_TELL_EVERY_S):
+            slot.tell(self._told())
 
-    def _next_batch(self) -> list[RequestRecord | LabelRecord]:
-        """Wait for a batch; empty only when closing and nothing is left."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._closing.is_set())
-            if not self._closing.is_set():
-                full = lambda: len(self._queue) >= self._batch or self._closing.is_set()  # noqa: E731
-                self._changed.wait_for(full, timeout=self._wait_s)
-            self._taken = [self._queue.popleft() for _ in range(min(self._batch, len(self._queue)))]
-            return self._taken
-
-    def _store(self, append: Callable[[list[Item]], None], items: list[Item]) -> int:
-        """Append, as often as it takes while the store is at fault; returns how many were stored."""
-        pause_s = _FIRST_PAUSE_S
-        while items and not self._out_of_time.is_set():
+    def _replay(self) -> None:
+        """Now and then store what processes left that ended without a chance to."""
+        while self._folder is not None and not self._ended.is_set():
             try:
-                append(items)
-            except EnvironmentProblem as error:
-                self._count_error(error)
-                self._pause(pause_s)
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            except Exception as error:  # noqa: BLE001 - any store may be behind the protocol; the thread must live
-                self._count_error(error)
-                return 0
-            else:
-                return len(items)
-        return 0
-
-    def _pause(self, pause_s: float) -> None:
-        if self._closing.is_set():
-            self._out_of_time.wait(_FIRST_PAUSE_S)
-        else:
-            self._closing.wait(pause_s)
-
-    def _count_error(self, error: Exception) -> None:
-        with self._changed:
-            self._store_errors += 1
-        # The message of a foreign error may quote a record.
-        text = error.found if isinstance(error, EnvironmentProblem) else type(error).__name__
-        _LOG.error("records not stored", extra={"facts": {"reason": text[:500]}})
+                stored, damaged = replay_left_behind(
+                    self._folder, self._log, batch_records=self._bounds.batch_records
+                )
+                self._counts.stored(stored)
+                self._counts.dropped(damaged)
+            except Exception as error:  # noqa: BLE001 - any store may be behind the protocol; it is tried again
+                self._counts.failed(error)
+            self._ended.wait(_REPLAY_EVERY_S)

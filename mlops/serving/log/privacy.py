@@ -1,0 +1,115 @@
+"""What becomes of private fields before anything is written, and the key that hashes are made with.
+
+The key: $WEIGHBRIDGE_LOG_KEY, else the file `log_key` beside the signing key, made when it is first needed.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from evaluation.errors import UserError
+from mlops.decision.keys import keys_dir, no_access
+from mlops.serving.log.config import IDS, LogConfig, Redaction
+from monitoring.store.base import RequestRecord
+from monitoring.store.columns import spoken
+
+LOG_KEY = "WEIGHBRIDGE_LOG_KEY"
+_LEAST_CHARACTERS = 16
+
+
+class Privacy:
+    """Applies a policy's redactions; `key` is needed for hashes only."""
+
+    def __init__(self, redact: Mapping[str, Redaction], key: bytes = b"") -> None:
+        self._redact = dict(redact)
+        self._key = key
+
+    @classmethod
+    def of(cls, config: LogConfig) -> "Privacy":
+        """With this machine's key, where a field is hashed. Raises UserError for a key that is none."""
+        hashes = Redaction.HASH in config.redact.values()
+        return cls(config.redact, log_key() if hashes else b"")
+
+    def clean(self, records: Sequence[RequestRecord]) -> Sequence[RequestRecord]:
+        """The records as they may be written.
+
+        >>> from datetime import UTC, datetime
+        >>> inputs = {"name": "Ada", "email": "ada@example.org", "age": 36}
+        >>> record = RequestRecord("1", datetime.now(UTC), "m", "1", "r", 1.0, 1, None, inputs)
+        >>> Privacy({"name": Redaction.MASK, "email": Redaction.DROP}).clean([record])[0].inputs
+        {'name': '***', 'email': None, 'age': 36}
+        """
+        if not self._redact:
+            return records
+        return [replace(record, inputs=self._cleaned(record.inputs)) for record in records]
+
+    def names(self, subject: str, field: str) -> frozenset[str]:
+        """What a subject may be called in the log: as callers say it, and hashed where the policy says so."""
+        if field != IDS and self._redact.get(field) is Redaction.HASH:
+            return frozenset({subject, self._hash(subject)})
+        return frozenset({subject})
+
+    def _cleaned(self, inputs: Mapping[str, object]) -> dict[str, object]:
+        kept = dict(inputs)
+        for name, how in self._redact.items():
+            if (said := spoken(kept.get(name))) is not None:
+                kept[name] = self._changed(said, how)
+        return kept
+
+    def _changed(self, said: str, how: Redaction) -> str | None:
+        match how:
+            case Redaction.DROP:
+                return None
+            case Redaction.MASK:
+                return "*" * len(said)
+            case Redaction.HASH:
+                return self._hash(said)
+
+    def _hash(self, said: str) -> str:
+        return hmac.new(self._key, said.encode(), hashlib.sha256).hexdigest()
+
+
+def log_key() -> bytes:
+    """The key of hashes, made now if there is none; of two processes that make one, both get the first.
+
+    Raises UserError for one that is too short, EnvironmentProblem where its file can't be read or written.
+    """
+    if given := os.environ.get(LOG_KEY, "").strip():
+        return _require_long(given, LOG_KEY)
+    path = keys_dir() / "log_key"
+    try:
+        if not path.exists():
+            _make(path)
+        return _require_long(path.read_text(encoding="utf-8").strip(), str(path))
+    except OSError as error:
+        raise no_access(path, error) from None
+
+
+def _require_long(key: str, source: str) -> bytes:
+    if len(key) < _LEAST_CHARACTERS:
+        raise UserError(
+            f"{source} holds {len(key)} characters",
+            expected=f"at least {_LEAST_CHARACTERS} that nobody can guess; hashes of names are only as safe",
+            next_step="openssl rand -base64 32 makes one",
+        )
+    return key.encode()
+
+
+def _make(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(32))
+            file.flush()
+            os.fsync(file.fileno())
+        # Unlike a rename, a link does not replace the key that another process made meanwhile.
+        path.hardlink_to(part)
+    except FileExistsError:
+        pass
+    finally:
+        part.unlink(missing_ok=True)

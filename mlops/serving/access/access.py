@@ -4,8 +4,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import anyio
-
 from mlops.serving.access.config import AccessConfig
 from mlops.serving.access.doorkeeper import Doorkeeper
 from mlops.serving.access.limits import RateLimits
@@ -30,13 +28,13 @@ class Access:
         return cls(door, RateLimits.of(config, namespace=namespace))
 
     def start(self) -> None:
-        """Begin to notice changed keys; call it inside of the process that serves."""
+        """Begin to notice changed keys and to fetch an issuer's; call it inside of the loop that serves."""
         if self.authenticator is not None:
             self.authenticator.start()
 
     async def close(self) -> None:
         """Stop noticing, and let go of connections."""
         if self.authenticator is not None:
-            await anyio.to_thread.run_sync(self.authenticator.close)
+            await self.authenticator.close()
         if self.limits is not None:
             await self.limits.close()

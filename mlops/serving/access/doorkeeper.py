@@ -2,27 +2,58 @@
 
 from collections.abc import Mapping
 
+import anyio
+
 from mlops.serving.access.callers import Caller
 from mlops.serving.access.config import AccessConfig
-from mlops.serving.access.refusals import Reason
+from mlops.serving.access.keys import PREFIX
+from mlops.serving.access.keywatch import KeyWatch
+from mlops.serving.access.reasons import Reason
+from mlops.serving.access.signers import Signers
+from mlops.serving.access.tokens import Tokens
 
+# Some issuers put a person's groups into a token, which makes it 5 KB or so.
 _LONGEST = 8192
 
 
 class Doorkeeper:
     """Says who a caller is by the Authorization header."""
 
+    def __init__(self, keys: KeyWatch | None, tokens: Tokens | None) -> None:
+        self._keys = keys
+        self._tokens = tokens
+
     @classmethod
     def of(cls, config: AccessConfig, environment: Mapping[str, str]) -> "Doorkeeper":
-        """Read the keys that the environment names, and prepare for the issuer's; raises UserError without keys."""
-        raise NotImplementedError
+        """Read the keys that the environment names, and prepare for the issuer's.
+
+        Raises UserError where keys are asked for and none can be read.
+        """
+        keys = KeyWatch.of(environment) if config.keys else None
+        return cls(keys, Tokens(config.oidc, Signers(config.oidc)) if config.oidc else None)
 
     async def admit(self, authorization: bytes) -> Caller | Reason:
         """The caller, or why there is none."""
-        raise NotImplementedError
+        if len(authorization) > _LONGEST or not authorization.isascii():
+            return Reason.MALFORMED
+        scheme, _, sent = authorization.decode("ascii").partition(" ")
+        sent = sent.strip(" ")
+        if scheme.lower() != "bearer" or not sent:
+            return Reason.MALFORMED
+        if sent.startswith(PREFIX):
+            return self._keys.check(sent) if self._keys else Reason.NOT_TAKEN
+        return await self._tokens.check(sent) if self._tokens else Reason.NOT_TAKEN
 
     def start(self) -> None:
-        """Begin to notice changed keys."""
+        """Begin to notice changed keys and to fetch the issuer's; call it inside of the loop that serves."""
+        if self._keys:
+            self._keys.start()
+        if self._tokens:
+            self._tokens.start()
 
-    def close(self) -> None:
-        """Stop noticing."""
+    async def close(self) -> None:
+        """Stop both."""
+        if self._tokens:
+            self._tokens.close()
+        if self._keys:
+            await anyio.to_thread.run_sync(self._keys.close)

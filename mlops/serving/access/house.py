@@ -5,7 +5,8 @@ import asyncio
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mlops.serving.access.refusals import FULL, TIMED_OUT, Reason, refuse, slow_body
+from mlops.serving.access.reasons import Reason
+from mlops.serving.access.refusals import FULL, TIMED_OUT, refuse, slow_body
 from mlops.serving.metrics import Metrics
 
 # What the model has no part in is answered from memory at once, and is asked most when the house is full.

@@ -17,7 +17,7 @@ from starlette.types import Scope
 from evaluation.errors import UserError
 from mlops.serving.access.callers import ANYONE, Caller
 from mlops.serving.access.config import AccessConfig
-from mlops.serving.access.refusals import Reason
+from mlops.serving.access.reasons import Reason
 
 REDIS_PASSWORD = "WEIGHBRIDGE_REDIS_PASSWORD"  # noqa: S105 - a name
 _LOG = logging.getLogger("weighbridge.access")

@@ -6,7 +6,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mlops.serving.access.callers import ANYONE, Caller, needed
 from mlops.serving.access.limits import RateLimits, caller_name
-from mlops.serving.access.refusals import FORBIDDEN, UNKNOWN, Reason, refuse, too_many
+from mlops.serving.access.reasons import Reason
+from mlops.serving.access.refusals import FORBIDDEN, UNKNOWN, refuse, too_many
 from mlops.serving.metrics import Metrics
 
 

@@ -1,42 +1,14 @@
 """Why a request is turned away: told apart where it is counted, and one and the same answer to the caller."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from mlops.serving.access.reasons import Reason
 from mlops.serving.errors import Forbidden, Full, RequestProblem, SlowBody, TimedOut, TooMany, Unknown
 from mlops.serving.metrics import Metrics
 from mlops.serving.middleware import problem
-
-
-class Reason(StrEnum):
-    """The label under which a refusal is counted; no caller sees it."""
-
-    MISSING = "missing"
-    MALFORMED = "malformed"
-    UNKNOWN_KEY = "unknown_key"
-    WRONG_SECRET = "wrong_secret"  # noqa: S105 - a reason
-    REVOKED_KEY = "revoked_key"
-    EXPIRED_KEY = "expired_key"
-    NO_TOKENS = "no_tokens"
-    BAD_TOKEN = "bad_token"  # noqa: S105 - a reason
-    BAD_ALGORITHM = "bad_algorithm"
-    BAD_SIGNATURE = "bad_signature"
-    UNKNOWN_SIGNER = "unknown_signer"
-    WRONG_ISSUER = "wrong_issuer"
-    WRONG_AUDIENCE = "wrong_audience"
-    EXPIRED_TOKEN = "expired_token"  # noqa: S105 - a reason
-    EARLY_TOKEN = "early_token"  # noqa: S105 - a reason
-    ISSUER_DOWN = "issuer_down"
-    SCOPE = "scope"
-    RATE = "rate"
-    QUOTA = "quota"
-    FULL = "full"
-    TIMED_OUT = "timed_out"
-    SLOW_BODY = "slow_body"
-
 
 # Who asks without a key learns how to; who asks with one that does not count learns nothing about why.
 UNKNOWN = Unknown(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evaluation.errors import EnvironmentProblem
-from mlops.decision.record import write_whole
+from evaluation.files import write_whole
 
 
 @contextmanager

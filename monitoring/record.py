@@ -1,13 +1,13 @@
 """What one pass saw, and the file that keeps it."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import UserError
+from evaluation.files import write_whole
 from evaluation.types import Verdict
 from monitoring.types import Finding
 from monitoring.windows import Windows
@@ -105,10 +105,10 @@ def watch_pass_from_json(content: Any) -> WatchPass:
 def write_pass(seen: WatchPass, folder: Path) -> Path:
     """Write findings.json into a folder, whole or not at all; returns its path.
 
-    Raises ValueError for a value that JSON can't hold (NaN), OSError where the file can't be written.
+    Raises ValueError for a value that JSON can't hold (NaN), EnvironmentProblem where the file can't be written.
     """
     path = folder / FILE_NAME
-    write_atomically(path, json.dumps(watch_pass_to_json(seen), indent=1, allow_nan=False))
+    write_whole(path, json.dumps(watch_pass_to_json(seen), indent=1, allow_nan=False).encode())
     return path
 
 
@@ -122,17 +122,3 @@ def read_pass(path: Path) -> WatchPass:
     except ValueError:
         content = None
     return watch_pass_from_json(content)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file by a new one, so that a reader or a crash sees the one or the other."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from evaluation.files import write_whole
 from evaluation.types import FloatArray, Task, Verdict
 from monitoring.checks.base import WatchContext
 from monitoring.columns import as_classes, as_numbers, filled, is_number
-from monitoring.record import WatchPass, write_atomically
+from monitoring.record import WatchPass
 from monitoring.windows import INPUT_PREFIX
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def write_report(context: WatchContext, seen: WatchPass, *, folder: Path, worksp
     seeded sample of the reference. Returns the columns that Evidently can't show: empty on one side, or of
     no type that it knows.
 
-    Raises what Evidently raises, and OSError.
+    Raises what Evidently raises, OSError, and EnvironmentProblem where the page can't be written.
     """
     with _evidently():
         from evidently import DataDefinition, Dataset, Report
@@ -66,7 +67,7 @@ def write_report(context: WatchContext, seen: WatchPass, *, folder: Path, worksp
             metadata={"version": context.version, "verdict": seen.verdict.value},
         )
         page = run.get_html_str(as_iframe=False)
-        write_atomically(folder / HTML_NAME, _with_verdict(page, seen, left_out))
+        write_whole(folder / HTML_NAME, _with_verdict(page, seen, left_out).encode())
         _add_run(Workspace.create(str(workspace)), context.model, run, keep=context.config.keep_reports)
     _prune(folder.parent, keep=context.config.keep_reports)
     return left_out

@@ -148,10 +148,7 @@ def _keep_only(seen: WatchPass, folder: Path) -> tuple[Finding, ...]:
 def _keep(seen: WatchPass, folder: Path) -> Path:
     """Write the findings into the folder of their pass; names of passes sort by time."""
     kept = folder / f"{seen.at:%Y%m%d-%H%M%S-%f}"
-    try:
-        write_pass(seen, kept)
-    except OSError as error:
-        raise _unusable(kept, error) from error
+    write_pass(seen, kept)
     return kept
 
 

@@ -1,7 +1,6 @@
 """Writing, reading and verifying decision records."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from evaluation.errors import EnvironmentProblem, UserError
+from evaluation.errors import UserError
+from evaluation.files import write_whole
 from evaluation.types import Consequence, Verdict
 from mlops.decision.canonical import canonical_json, digest_bytes, digest_file
 from mlops.decision.schema import SCHEMA_VERSION, Record
@@ -131,25 +131,3 @@ def _first_problem(error: Exception) -> str:
         first = error.errors(include_url=False, include_input=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     return type(error).__name__
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a crash leaves the old one or the new one, never half of it.
-
-    Raises EnvironmentProblem when the disk is full or the folder cannot be written.
-    """
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise EnvironmentProblem(
-            f"could not write {path.name}: {error.strerror}",
-            expected=f"room and write access in {path.parent}",
-            next_step="make room, then run the same command again; it resumes",
-        ) from error

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evaluation.errors import UserError
+from evaluation.files import write_whole
 from mlops.decision.keys import PublicKey, SigningKey
-from mlops.decision.record import write_whole
 from mlops.decision.trust import Trust
 
 FILE_NAME = "decision.sig.json"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.errors import UserError
+from evaluation.files import write_whole
 from evaluation.types import Consequence, Verdict
-from mlops.decision.record import write_whole
 
 FILE_NAME = "release.json"
 _ID = re.compile(r"^[0-9]{8}-[0-9]{6}-[0-9a-f]{8}$")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from evaluation.errors import EnvironmentProblem
-from mlops.decision.record import write_whole
+from evaluation.files import write_whole
 from mlops.lock import only_one
 from mlops.rollout.targets.base import Lane
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from evaluation.errors import EnvironmentProblem
 from evaluation.types import Verdict
 from monitoring.alerts.message import compose, compose_resolved, key_of
 from monitoring.alerts.state import AlertState, Open, load_state, save_state
@@ -71,8 +72,8 @@ def tell(
             troubles.append(_trouble(f"alerts.{number}", failure))
     try:
         save_state(state_path, AlertState(open=tuple(kept)))
-    except OSError as error:
-        problem = f"the record of alerts can't be written: {error.__class__.__name__}; alerts may come twice"
+    except EnvironmentProblem as error:
+        problem = f"the record of alerts can't be written: {error.found}; alerts may come twice"
         troubles.append(_trouble("state", problem))
     return tuple(troubles)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from monitoring.record import write_atomically
+from evaluation.files import write_whole
 from monitoring.types import Finding, Severity
 
 
@@ -57,5 +57,5 @@ def load_state(path: Path) -> tuple[AlertState, str | None]:
 
 
 def save_state(path: Path, state: AlertState) -> None:
-    """Write the state, whole or not at all. Raises OSError."""
-    write_atomically(path, json.dumps(state.model_dump(mode="json"), indent=1, allow_nan=False))
+    """Write the state, whole or not at all. Raises EnvironmentProblem."""
+    write_whole(path, json.dumps(state.model_dump(mode="json"), indent=1, allow_nan=False).encode())

@@ -200,12 +200,12 @@ def test_a_full_disk_at_the_record_is_told_and_the_same_command_goes_on(
     real = os.fsync
 
     def full(descriptor: int) -> None:
-        if Path(f"/proc/self/fd/{descriptor}").readlink().name == "decision.json.part":
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name.startswith("decision.json."):
             raise OSError(28, "No space left on device")
         real(descriptor)
 
     with monkeypatch.context() as patch:
-        patch.setattr("mlops.decision.record.os.fsync", full)
+        patch.setattr("evaluation.files.os.fsync", full)
         ran = project("release")
     assert ran.code == ExitCode.ENVIRONMENT, ran.output
     assert "could not write decision.json: No space left on device" in ran.output

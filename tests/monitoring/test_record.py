@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from evaluation.errors import UserError
+from evaluation.errors import EnvironmentProblem, UserError
 from evaluation.types import Estimate, Verdict
 from monitoring.record import (
     WatchPass,
@@ -103,8 +103,8 @@ def test_a_failed_write_leaves_the_file_as_it_was(seen, tmp_path, monkeypatch):
     def full(_fd):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("monitoring.record.os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr("evaluation.files.os.fsync", full)
+    with pytest.raises(EnvironmentProblem, match="No space"):
         write_pass(replace(seen, findings=()), tmp_path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["findings.json"]

@@ -11,6 +11,7 @@ from evaluation.advice.collect import weaknesses
 from evaluation.answers import Answers
 from evaluation.config import GateConfig
 from evaluation.errors import UserError, WeighbridgeError
+from evaluation.files import write_whole
 from evaluation.json_codec import measurements_to_json
 from evaluation.metrics.base import Need
 from evaluation.metrics.builtin import METRICS
@@ -18,7 +19,6 @@ from evaluation.plan import columns_of, latency_requests
 from evaluation.predict import measure_latency, predict
 from evaluation.run import measure
 from evaluation.types import FloatArray, IntArray, Outputs
-from mlops.decision.record import write_whole
 from mlops.packaging.bundle import model_digest
 from mlops.packaging.load import LoadedModel, load_model
 from mlops.registry.client import Alias, ModelVersion

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.advice.collect import remedies
+from evaluation.files import write_whole
 from evaluation.gate.decide import decide
 from evaluation.json_codec import measurements_from_json, outcome_to_json
 from evaluation.types import Consequence, GateOutcome, Verdict
 from mlops.decision.canonical import digest_file
 from mlops.decision.keys import make_own_key
-from mlops.decision.record import DecisionRecord, write_whole
+from mlops.decision.record import DecisionRecord
 from mlops.decision.schema import SCHEMA_VERSION
 from mlops.decision.signed import FILE_NAMES, SignedRecord
 from mlops.release.evidence import EVIDENCE, read_answers

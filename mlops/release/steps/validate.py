@@ -2,11 +2,11 @@
 
 import json
 
+from evaluation.files import write_whole
 from evaluation.metrics.builtin import find_metric
 from evaluation.plan import check_gate, grouping_columns
 from evaluation.types import Verdict
 from mlops.data.validate import validate, validation_to_json
-from mlops.decision.record import write_whole
 from mlops.release.run import Fraction, Release, StepDone
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.errors import EnvironmentProblem
-from mlops.decision.record import write_whole
+from evaluation.files import write_whole
 from mlops.rollout import ports, process
 from mlops.rollout.haproxy import runtime
 from mlops.rollout.haproxy.config import BACKEND, binary, render, socket_path

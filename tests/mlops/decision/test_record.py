@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from evaluation.errors import EnvironmentProblem, UserError
+from evaluation.errors import UserError
 from evaluation.types import Consequence
 from mlops.decision.canonical import canonical_json, digest_file
-from mlops.decision.record import DecisionRecord, write_whole
+from mlops.decision.record import DecisionRecord
 
 Content = Callable[..., dict[str, Any]]
 
@@ -102,22 +102,6 @@ def test_no_record_at_all(tmp_path: Path) -> None:
 def test_nan_is_never_written(content: Content) -> None:
     with pytest.raises(ValueError, match="Out of range float"):
         DecisionRecord.of(content(advice={"share": float("nan")}))
-
-
-def test_a_full_disk_leaves_the_earlier_record_and_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "decision.json"
-    write_whole(path, b"first")
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("mlops.decision.record.os.fsync", full)
-    with pytest.raises(EnvironmentProblem, match="No space left on device"):
-        write_whole(path, b"second")
-    assert path.read_bytes() == b"first"
-    assert [item.name for item in tmp_path.iterdir()] == ["decision.json"]
 
 
 def test_the_example_is_canonical_content(content: Content) -> None:

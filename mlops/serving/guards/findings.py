@@ -1,6 +1,5 @@
 """What the guards found in one request, until it is told."""
 
-from collections import Counter
 from collections.abc import Callable
 
 from mlops.serving.errors import FieldProblem, Rejected
@@ -34,19 +33,23 @@ class Findings:
     """Collects what was found and what is refused."""
 
     def __init__(self) -> None:
-        self._found: Counter[tuple[str, str, Action]] = Counter()
+        # By flag; a field has one action for each kind.
+        self._found: dict[str, tuple[str, str, Action]] = {}
+        self._times: dict[str, int] = {}
         self._problems: list[FieldProblem] = []
 
-    def note(self, place: str, field: str, kind: str, action: Action) -> str:
-        """Take down one finding; gives its flag. `place` is where the caller finds it, `records.0.age`."""
-        self._found[field, kind, action] += 1
+    def note(self, record: int, field: str, kind: str, action: Action) -> str:
+        """Take down what was found in record number `record`; gives its flag."""
+        flag = f"{field}:{kind}"
+        self._times[flag] = self._times.get(flag, 0) + 1
+        self._found[flag] = field, kind, action
         if action is Action.REJECT and len(self._problems) < _MAX_PROBLEMS:
-            self._problems.append(FieldProblem(place, _SAID[kind]))
-        return f"{field}:{kind}"
+            self._problems.append(FieldProblem(f"records.{record}.{field}", _SAID[kind]))
+        return flag
 
     def settle(self, count: Count) -> None:
         """Tell what was found; raises Rejected where something of it is refused."""
-        for (field, kind, action), times in self._found.items():
-            count(field, kind, action, times)
+        for flag, times in self._times.items():
+            count(*self._found[flag], times)
         if self._problems:
             raise Rejected("the policy refuses what these fields hold", self._problems)

@@ -1,7 +1,8 @@
 """All guards of one served model, put together when the server starts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from evaluation.errors import UserError
@@ -9,7 +10,7 @@ from evaluation.types import Task
 from mlops.data.names import listed, suggest
 from mlops.packaging.load import InputField
 from mlops.packaging.ranges import FieldRange, Ranges
-from mlops.serving.guards.check import Check
+from mlops.serving.guards.check import Check, Look
 from mlops.serving.guards.config import GuardsConfig
 from mlops.serving.guards.findings import Count, Findings, count_nothing
 from mlops.serving.guards.inputs import input_checks
@@ -22,6 +23,8 @@ Flags = tuple[str, ...]
 _MAX_FLAGS = 20
 # From so many rows, columns are looked at whole first.
 _MANY = 16
+# So many of them at once, so that what is looked at twice is still near.
+_PART = 1000
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,11 @@ class Guards:
         """
         kept = list(rows)
         flags: list[Flags] = [()] * len(kept)
-        findings = Findings()
-        for number in self._suspects(kept):
-            kept[number], flags[number] = self._judge(kept[number], number, findings)
-        findings.settle(self.count)
+        if suspects := self._suspects(kept):
+            findings = Findings()
+            for number in suspects:
+                kept[number], flags[number] = self._judge(kept[number], number, findings)
+            findings.settle(self.count)
         return kept, flags
 
     def after(self, labels: Sequence[Any], scores: Sequence[Any]) -> tuple[list[Any], list[Any], list[Flags]]:
@@ -102,24 +106,36 @@ class Guards:
             findings.settle(self.count)
         return kept, list(scores), flags
 
-    def _suspects(self, rows: list[Row]) -> Iterator[int]:
+    def _suspects(self, rows: list[Row]) -> list[int]:
         """The rows in which something will be found, in order."""
         if len(rows) < _MANY:
-            looks = [(place, check.look) for place, check in self.checks]
-            for number, row in enumerate(rows):
-                for place, look in looks:
-                    if look(row[place]) is not None:
-                        yield number
-                        break
-            return
+            return [number for number, row in enumerate(rows) if self._suspect(row)]
+        suspects: list[int] = []
+        for start in range(0, len(rows), _PART):
+            suspects += sorted(self._suspects_by_column(rows[start : start + _PART], start))
+        return suspects
+
+    def _suspect(self, row: Row) -> bool:
+        for place, look in self._looks:  # noqa: SIM110 - a generator would cost as much as the looks
+            if look(row[place]) is not None:
+                return True
+        return False
+
+    def _suspects_by_column(self, rows: list[Row], start: int) -> set[int]:
         columns = list(zip(*rows, strict=True))
         suspects: set[int] = set()
         for place, check in self.checks:
             column = columns[place]
             if not check.passes(column):
                 look = check.look
-                suspects.update(number for number, value in enumerate(column) if look(value) is not None)
-        yield from sorted(suspects)
+                suspects.update(
+                    number for number, value in enumerate(column, start) if look(value) is not None
+                )
+        return suspects
+
+    @cached_property
+    def _looks(self) -> tuple[tuple[int, Look], ...]:
+        return tuple((place, check.look) for place, check in self.checks)
 
     def _judge(self, row: Row, number: int, findings: Findings) -> tuple[Row, Flags]:
         """Take a row through all its checks, each after what the one before made of it."""
@@ -128,8 +144,7 @@ class Guards:
         for place, check in self.checks:
             if (found := check.look(values[place])) is not None:
                 kinds, values[place] = found
-                at = f"records.{number}.{check.field}"
-                flags += [findings.note(at, check.field, kind, check.action) for kind in kinds]
+                flags += [findings.note(number, check.field, kind, check.action) for kind in kinds]
         return tuple(values), tuple(flags[:_MAX_FLAGS])
 
 

@@ -20,8 +20,19 @@ def injection_search() -> Callable[[str], bool]:
     (True, False)
     """
     content = tomllib.loads(Path(__file__).with_name("injection.toml").read_text(encoding="utf-8"))
-    search = re.compile("|".join(f"(?:{entry['pattern']})" for entry in content.values())).search
-    return lambda text: search(fold(text)) is not None
+    patterns = [(tuple(entry["words"]), re.compile(entry["pattern"]).search) for entry in content.values()]
+
+    def found(text: str) -> bool:
+        folded = fold(text)
+        for words, search in patterns:
+            for word in words:
+                if word in folded:
+                    if search(folded) is not None:
+                        return True
+                    break
+        return False
+
+    return found
 
 
 def fold(text: str) -> str:

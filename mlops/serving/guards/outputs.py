@@ -65,7 +65,7 @@ class AnswerGuard:
         if self.low <= label <= self.high:
             return label, ()
         kind, nearest = ("below", self.low) if label < self.low else ("above", self.high)
-        flag = findings.note(f"records.{number}", _FIELD, kind, self.on_break)
+        flag = findings.note(number, _FIELD, kind, self.on_break)
         return nearest if self.on_break is Action.CLIP else label, (flag,)
 
 

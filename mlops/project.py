@@ -57,11 +57,12 @@ class Project:
         """What was served, and the labels that came."""
         from monitoring.store.delta import DeltaRequestLog
 
-        return DeltaRequestLog(self.log_dir)
+        log = self.policy.serve.log
+        return DeltaRequestLog(log.at or self.log_dir, keep=log.keep)
 
     @property
     def log_dir(self) -> Path:
-        """Where the request log's tables lie."""
+        """Where the servers keep the request log: its tables, if `serve.log.at` names no other place, and journals."""
         return self.home / "log"
 
     def rollout(self, target: str | None = None) -> "Rollout":

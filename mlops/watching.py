@@ -36,6 +36,7 @@ def open_watch(
             config=project.policy.monitor,
             alerts=resolved_alerts(project.policy, project.folder / FILE_NAME),
             home=project.home,
+            log_dir=project.log_dir,
             clock=clock,
         )
 

@@ -13,6 +13,7 @@ from evaluation.errors import EnvironmentProblem, WeighbridgeError
 from evaluation.types import Estimate, Task, Verdict
 from monitoring.alerts.routing import Send, tell
 from monitoring.alerts.send import deliver
+from monitoring.checks import log as log_check
 from monitoring.checks import traffic
 from monitoring.checks.base import CONFIDENCE, Check, WatchContext, guarded, inconclusive
 from monitoring.checks.builtin import CHECKS
@@ -20,6 +21,7 @@ from monitoring.config import AlertConfig, MonitorConfig
 from monitoring.record import WatchPass, WindowSummary, write_pass
 from monitoring.report import HTML_NAME, WORKSPACE_NAME, write_report
 from monitoring.store.base import RequestLog
+from monitoring.store.writers import read_states
 from monitoring.types import Finding, Severity
 from monitoring.windows import Clock, read_windows, utc_now
 
@@ -27,18 +29,21 @@ FOLDER = "monitoring"
 STATE_NAME = "alerts.json"
 # A pass takes seconds, a slow receiver of alerts a minute; beyond that something hangs.
 _LOCKED_AT_MOST_S = 120
+# What these say holds however few records there are; a full disk even leaves none.
+_OF_NO_WINDOW = (traffic.NAME, log_check.NAME)
 
 
 def watch(context: WatchContext, checks: Sequence[Check] = CHECKS) -> WatchPass:
     """Let every check look at one window; what a check raises is a finding, and the others go on.
 
-    With fewer than `min_records` records every finding is inconclusive, whatever its check makes of them.
+    With fewer than `min_records` records every finding about them is inconclusive, whatever its check makes of
+    them.
     """
     findings: list[Finding] = []
     for check in checks:
         findings += guarded(check.name, partial(check.look, context))
     if context.current.height < context.config.min_records:
-        findings = [each if each.check == traffic.NAME else _on_too_few(each, context) for each in findings]
+        findings = [each if each.check in _OF_NO_WINDOW else _on_too_few(each, context) for each in findings]
     window = WindowSummary.of(context.windows)
     return WatchPass(context.now, context.model, context.version, window, tuple(findings))
 
@@ -53,11 +58,13 @@ def monitor_once(  # noqa: PLR0913 every part is handed in by the composition ro
     config: MonitorConfig,
     alerts: Sequence[AlertConfig],
     home: Path,
+    log_dir: Path | None = None,
     clock: Clock = utc_now,
     send: Send = deliver,
 ) -> WatchPass:
     """Do a whole pass: look, keep the findings, tell people, and draw the drift report.
 
+    log_dir: where the server processes tell how their request logs are doing.
     Everything lands in home/monitoring: `<time>/findings.json` and `<time>/report.html` of the pass,
     Evidently's workspace, and who was told what. An alert that was not delivered and a report that failed
     are findings of the pass; with too few records there is no report.
@@ -70,7 +77,13 @@ def monitor_once(  # noqa: PLR0913 every part is handed in by the composition ro
         windows = read_windows(log, model=model, version=version, reference=reference, config=config)
         now = clock()
         context = WatchContext(
-            windows=windows, config=config, task=task, model=model, version=version, now=now
+            windows=windows,
+            config=config,
+            task=task,
+            model=model,
+            version=version,
+            now=now,
+            writers=read_states(log_dir) if log_dir else (),
         )
         seen = watch(context)
         kept = _keep(seen, folder)

@@ -10,6 +10,7 @@ import polars as pl
 from evaluation.errors import WeighbridgeError
 from evaluation.types import Estimate, Task, Verdict
 from monitoring.config import MonitorConfig
+from monitoring.store.writers import WriterState
 from monitoring.types import Finding, Severity
 from monitoring.windows import Windows
 
@@ -27,6 +28,8 @@ class WatchContext:
     model: str
     version: str
     now: datetime
+    writers: tuple[WriterState, ...] = ()
+    """What the server processes say of their request logs; empty where none has said anything."""
 
     @property
     def reference(self) -> pl.DataFrame:

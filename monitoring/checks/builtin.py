@@ -3,7 +3,8 @@
 from monitoring.checks.base import Check
 from monitoring.checks.drift import Drift
 from monitoring.checks.latency import Latency
+from monitoring.checks.log import Log
 from monitoring.checks.performance import Performance
 from monitoring.checks.traffic import Traffic
 
-CHECKS: tuple[Check, ...] = (Traffic(), Drift(), Latency(), Performance())
+CHECKS: tuple[Check, ...] = (Traffic(), Log(), Drift(), Latency(), Performance())

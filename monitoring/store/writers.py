@@ -1,10 +1,11 @@
 """What a server process says of its writer, in a small file that lies beside the tables."""
 
-import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 WRITERS = "writers"
 # One block: written in place it needs no room, so it can be told on a full disk that the disk is full.
@@ -33,9 +34,12 @@ class WriterState:
     ended: bool
 
 
+_FORM = TypeAdapter(WriterState)
+
+
 def write_state(file: int, state: WriterState) -> None:
     """Overwrite an open file with a state. Raises OSError."""
-    os.pwrite(file, json.dumps(asdict(state), default=datetime.isoformat).encode().ljust(_BYTES), 0)
+    os.pwrite(file, _FORM.dump_json(state).ljust(_BYTES), 0)
 
 
 def read_states(folder: Path) -> tuple[WriterState, ...]:
@@ -43,16 +47,7 @@ def read_states(folder: Path) -> tuple[WriterState, ...]:
     found = []
     for path in sorted((folder / WRITERS).glob("*.json")):
         try:
-            found.append(_parse(json.loads(path.read_bytes())))
-        except (OSError, ValueError, TypeError):
+            found.append(_FORM.validate_json(path.read_bytes()))
+        except (OSError, ValidationError):
             continue
     return tuple(found)
-
-
-def _parse(content: dict[str, object]) -> WriterState:
-    moments = ("at", "oldest", "lost_at", "failing_since")
-    times = {
-        name: None if content[name] is None else datetime.fromisoformat(str(content[name]))
-        for name in moments
-    }
-    return WriterState(**{**content, **times})  # type: ignore[arg-type]

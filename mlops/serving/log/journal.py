@@ -119,7 +119,8 @@ class Journal:
             self._run("DELETE FROM entry WHERE number <= ?", [(number,)])
             self.waiting, self.oldest = self._count()
             if not self.waiting:
-                self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+                # As a script: executed as a statement it gives one page back, not all.
+                self._connection.executescript("PRAGMA incremental_vacuum")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
@@ -141,8 +142,7 @@ class Journal:
             ):
                 connection.execute(f"PRAGMA {pragma}").fetchall()
             connection.executescript(_SCHEMA)
-            if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-                raise _damaged()
+            _check(connection)
             if connection.execute("SELECT 1 FROM journal").fetchone() is None:
                 connection.execute("INSERT INTO journal VALUES (?)", (uuid.uuid4().hex,))
         except BaseException:
@@ -183,10 +183,12 @@ class Journal:
             ) from error
 
 
-def _damaged() -> sqlite3.DatabaseError:
-    error = sqlite3.DatabaseError("database disk image is malformed")
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    return error
+def _check(connection: sqlite3.Connection) -> None:
+    """Raise what SQLite would on coming across the damage later."""
+    if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        error = sqlite3.DatabaseError("the journal's pages do not fit together")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
 
 
 def micros(at: datetime) -> int:

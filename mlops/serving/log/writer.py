@@ -53,7 +53,7 @@ class RequestLogWriter:
     folder: where the writer keeps its journal and tells its state; without one it does neither.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is handed in, and the bounds, which tests make small
         self,
         log: RequestLog,
         config: LogConfig | None = None,

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "lending"
 RECORD = ROOT / "docs" / "decision-record.example.json"
 LEFT_OUT = ("customer_id", "sex", "age_band", "education_group", "marriage", "default")
-CLIENTS = (1, 16)
+CLIENTS = (1, 32)
 ROUNDS = 2
 ROUND_S = 2.0
 
@@ -206,15 +206,16 @@ def serve_bare(path: Path, port: int) -> None:
 
     calm_threads()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    import mlflow
+    import pandas as pd
     import uvicorn
     from fastapi import FastAPI
     from pydantic import BaseModel
 
-    from mlops.packaging.bundle import Bundle
-    from mlops.packaging.load import load_model
+    from mlops.packaging.load import skops_allowed
 
-    bundle = Bundle.open(path)
-    model = load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold)
+    with skops_allowed():
+        model = mlflow.pyfunc.load_model(str(path / "model"))
     app = FastAPI()
 
     class Body(BaseModel):
@@ -222,9 +223,7 @@ def serve_bare(path: Path, port: int) -> None:
 
     @app.post("/v1/predict")
     def predict(body: Body) -> dict[str, Any]:
-        outputs = model.predict(pl.DataFrame(body.records))
-        scores = outputs.scores.tolist() if outputs.scores is not None else None
-        return {"predictions": outputs.labels.tolist(), "scores": scores}
+        return {"scores": model.predict(pd.DataFrame(body.records))[:, 1].tolist()}
 
     uvicorn.run(app, port=port, access_log=False, log_level="warning")
 

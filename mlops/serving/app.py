@@ -1,7 +1,6 @@
 """The application: its routes, what a request passes on its way, what starts and stops with it."""
 
-import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,18 +16,15 @@ from starlette.responses import Response
 from mlops.packaging.bundle import Bundle
 from mlops.serving.documentation import openapi
 from mlops.serving.errors import RequestProblem
-from mlops.serving.example import typical_record
-from mlops.serving.handler import Handler, ServedModel
+from mlops.serving.handler import Handler
 from mlops.serving.log.writer import RequestLogWriter
 from mlops.serving.metrics import Metrics
 from mlops.serving.middleware import Contain, LimitBody, Observe, problem
 from mlops.serving.routes.operation import Readiness, operation_routes
 from mlops.serving.routes.predict import predict_routes
-from mlops.serving.schemas import Schemas
 from mlops.serving.settings import Settings
+from mlops.serving.version import ServedModel, ServedVersion
 from monitoring.store.base import RequestLog
-
-_LOG = logging.getLogger("weighbridge.server")
 
 
 def create_app(
@@ -42,7 +38,6 @@ def create_app(
 
     Raises UserError for a signature that JSON cannot serve.
     """
-    schemas = Schemas(model.inputs, max_records=settings.serve.max_records)
     writer = RequestLogWriter(
         request_log,
         queue_records=settings.queue_records,
@@ -51,14 +46,14 @@ def create_app(
         clock=clock,
     )
     metrics = Metrics(bundle, writer.state)
-    handler = Handler(bundle, model, schemas, writer, clock=clock)
-    example = typical_record(model.inputs, bundle.reference)
+    version = ServedVersion(bundle, model, settings.serve, threads=settings.threads, done=metrics.asked)
+    handler = Handler(version, writer, clock=clock)
     readiness = Readiness()
 
     app = FastAPI(
         title=f"{bundle.model} {bundle.version}",
         version=bundle.version,
-        lifespan=_lifespan(handler, writer, readiness, example),
+        lifespan=_lifespan(handler, writer, readiness),
         redirect_slashes=False,
         # First in the list is first to see a request and last to see its answer.
         middleware=[
@@ -72,32 +67,24 @@ def create_app(
         },
     )
     app.state.readiness = readiness
-    app.include_router(predict_routes(handler, metrics, threads=settings.threads))
+    app.include_router(predict_routes(handler, metrics))
     app.include_router(operation_routes(readiness, metrics, _about(bundle, model, clock())))
-    app.openapi = openapi(app, schemas, example)  # type: ignore[method-assign]
+    app.openapi = openapi(app, handler)  # type: ignore[method-assign]
     return app
 
 
 def _lifespan(
-    handler: Handler, writer: RequestLogWriter, readiness: Readiness, example: Mapping[str, Any]
+    handler: Handler, writer: RequestLogWriter, readiness: Readiness
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        _warm_up(handler, example)
         writer.start()
         yield
         readiness.draining = True
+        handler.version.batcher.close()
         await anyio.to_thread.run_sync(writer.close)
 
     return lifespan
-
-
-def _warm_up(handler: Handler, example: Mapping[str, Any]) -> None:
-    try:
-        handler.warm_up(dict(example))
-    except RequestProblem as error:
-        # The record is made up; a model that does not know such a value may still know its callers'.
-        _LOG.warning("no warm-up", extra={"facts": {"reason": error.detail}})
 
 
 def _about(bundle: Bundle, model: ServedModel, loaded_at: datetime) -> dict[str, Any]:

@@ -7,35 +7,48 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from mlops.serving.handler import Handler
 from mlops.serving.ids import uuid7
-from mlops.serving.schemas import Schemas
 
+# A body's schema, and a sample of it.
+Form = tuple[type[BaseModel], dict[str, Any]]
 _REF = "#/components/schemas/{model}"
 
 
-def openapi(app: FastAPI, schemas: Schemas, example: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+def openapi(app: FastAPI, handler: Handler) -> Callable[[], dict[str, Any]]:
     """Make FastAPI's `openapi` method: bodies are read by the handler, so their schemas are added here."""
-    label = {"labels": [{"id": f"{uuid7()}-0", "label": 1}]}
-    bodies: dict[str, tuple[type[BaseModel], dict[str, Any]]] = {
-        "/v1/predict": (schemas.predict, {"records": [dict(example)]}),
-        "/v1/feedback": (schemas.feedback, label),
-    }
 
     def build() -> dict[str, Any]:
         if not app.openapi_schema:
+            schemas, example = handler.version.schemas, dict(handler.version.example)
             document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            for path, (model, sample) in bodies.items():
-                _add_body(document, path, model, sample)
+            forms: dict[str, Form] = {
+                "one": (schemas.one, {"record": example}),
+                "many": (schemas.many, {"records": [example]}),
+                "columns": (schemas.columns, {"columns": {name: [value] for name, value in example.items()}}),
+            }
+            _add_body(document, "/v1/predict", forms)
+            label = {"labels": [{"id": f"{uuid7()}-0", "label": 1}]}
+            _add_body(document, "/v1/feedback", {"labels": (schemas.feedback, label)})
             app.openapi_schema = document
         return app.openapi_schema
 
     return build
 
 
-def _add_body(document: dict[str, Any], path: str, model: type[BaseModel], sample: dict[str, Any]) -> None:
-    schema = model.model_json_schema(ref_template=_REF)
+def _add_body(document: dict[str, Any], path: str, forms: Mapping[str, Form]) -> None:
     components = document.setdefault("components", {}).setdefault("schemas", {})
-    components.update(schema.pop("$defs", {}))
-    components[model.__name__] = schema
-    body = {"schema": {"$ref": _REF.format(model=model.__name__)}, "example": sample}
-    document["paths"][path]["post"]["requestBody"] = {"required": True, "content": {"application/json": body}}
+    references = []
+    for model, _ in forms.values():
+        schema = model.model_json_schema(ref_template=_REF)
+        components.update(schema.pop("$defs", {}))
+        components[model.__name__] = schema
+        references.append({"$ref": _REF.format(model=model.__name__)})
+    content: dict[str, Any] = {
+        "schema": references[0] if len(references) == 1 else {"oneOf": references},
+        "examples": {name: {"value": sample} for name, (_, sample) in forms.items()},
+    }
+    document["paths"][path]["post"]["requestBody"] = {
+        "required": True,
+        "content": {"application/json": content},
+    }

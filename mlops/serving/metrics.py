@@ -19,6 +19,7 @@ from mlops.serving.log.writer import LogState
 
 # From a cached answer to the patience of a caller, each about twice the one before.
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096)
 
 
 class Metrics:
@@ -39,6 +40,20 @@ class Metrics:
         )
         self._predictions = Counter(
             "weighbridge_predictions", "Rows answered.", lane, registry=self._registry
+        ).labels(*self._lane)
+        self._batch_rows = Histogram(
+            "weighbridge_batch_rows",
+            "Rows in one call of the model.",
+            lane,
+            buckets=_BUCKETS_ROWS,
+            registry=self._registry,
+        ).labels(*self._lane)
+        self._model_seconds = Histogram(
+            "weighbridge_model_seconds",
+            "Time of one call of the model.",
+            lane,
+            buckets=_BUCKETS_S,
+            registry=self._registry,
         ).labels(*self._lane)
         self._errors = Counter(
             "weighbridge_errors", "Requests not answered, by class.", (*lane, "kind"), registry=self._registry
@@ -69,6 +84,11 @@ class Metrics:
     def request(self, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
         self._seconds.labels(*self._lane, route, str(status)).observe(seconds)
+
+    def asked(self, rows: int, seconds: float) -> None:
+        """Observe one call of the model."""
+        self._batch_rows.observe(rows)
+        self._model_seconds.observe(seconds)
 
     def predicted(self, rows: int) -> None:
         """Count rows that were answered."""
@@ -117,6 +137,14 @@ class _LogCollector(Collector):
             (
                 CounterMetricFamily("weighbridge_log_dropped_records", "Records lost.", labels=names),
                 state.dropped,
+            ),
+            (
+                CounterMetricFamily(
+                    "weighbridge_log_refused_records",
+                    "Records not answered, as no journal kept them.",
+                    labels=names,
+                ),
+                state.refused,
             ),
             (
                 CounterMetricFamily("weighbridge_log_store_errors", "Failed stores.", labels=names),

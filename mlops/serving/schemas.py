@@ -1,10 +1,10 @@
 """What a request must look like, generated from the model's signature."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-import polars as pl
 from pydantic import (
     AfterValidator,
     AllowInfNan,
@@ -32,6 +32,7 @@ Text = Annotated[str, Field(max_length=_MAX_TEXT)]
 Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 Request = TypeVar("Request", bound=BaseModel)
+Row = tuple[Any, ...]
 
 
 def _text_only(value: object) -> object:
@@ -45,17 +46,16 @@ def _naive_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
-_KINDS: Mapping[str, tuple[Any, pl.DataType]] = {
-    "double": (Number, pl.Float64()),
-    "float": (Annotated[float, Field(ge=-_FLOAT32, le=_FLOAT32)], pl.Float32()),
-    "long": (Int64, pl.Int64()),
-    "integer": (Int32, pl.Int32()),
-    "string": (Text, pl.String()),
-    "boolean": (bool, pl.Boolean()),
-    "datetime": (
-        Annotated[datetime, Strict(strict=False), BeforeValidator(_text_only), AfterValidator(_naive_utc)],
-        pl.Datetime("us"),
-    ),
+_KINDS: Mapping[str, Any] = {
+    "double": Number,
+    "float": Annotated[float, Field(ge=-_FLOAT32, le=_FLOAT32)],
+    "long": Int64,
+    "integer": Int32,
+    "string": Text,
+    "boolean": bool,
+    "datetime": Annotated[
+        datetime, Strict(strict=False), BeforeValidator(_text_only), AfterValidator(_naive_utc)
+    ],
 }
 
 
@@ -68,15 +68,6 @@ class Label(BaseModel):
     label: bool | Int64 | Number | Text
 
 
-class PredictRequest(BaseModel):
-    """Rows to answer for; `signature_schema` makes the one whose records have the model's fields."""
-
-    model_config = _STRICT
-
-    records: list[Any]
-    ids: list[str] | None = None
-
-
 class FeedbackRequest(BaseModel):
     """Labels of rows that were answered, by the ids in the answers."""
 
@@ -85,27 +76,41 @@ class FeedbackRequest(BaseModel):
     labels: list[Label]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Rows to answer for, each with a value a field of the signature, and the ids that their caller gave them."""
+
+    rows: list[Row]
+    ids: list[str] | None
+
+
 class Schemas:
-    """The request models for one signature.
+    """The forms of a request for one signature: one record, a list of records, or a list of values a column.
 
     >>> schemas = Schemas([InputField("age", "long", True)], max_records=10)
-    >>> schemas.rows(validate(schemas.predict, {"records": [{"age": 31}]}))
-    [(31,)]
+    >>> schemas.read({"records": [{"age": 31}, {"age": 47}]}).rows
+    [(31,), (47,)]
+    >>> schemas.read({"columns": {"age": [31, 47]}, "ids": ["a", "b"]}).ids
+    ['a', 'b']
     """
 
     def __init__(self, inputs: Sequence[InputField], *, max_records: int) -> None:
         self.names = tuple(field.name for field in inputs)
         # Features may be called anything; inside, they are f0, f1, ... and their names are aliases.
         self._slots = tuple(f"f{number}" for number in range(len(inputs)))
-        fields: dict[str, Any] = dict(zip(self._slots, map(_field, inputs), strict=True))
-        record = create_model("Record", __config__=_STRICT, **fields)
         many = Field(min_length=1, max_length=max_records)
-        self.predict: type[PredictRequest] = create_model(
-            "PredictRequest",
-            __base__=PredictRequest,
-            __doc__="Rows to answer for, with the fields of the model's signature.",
-            records=(Annotated[list[record], many, FailFast()], ...),
-            ids=(Annotated[list[Id], many] | None, None),
+        record = self._model("Record", [_field(field) for field in inputs])
+        columns = self._model("Columns", [_column(field, many) for field in inputs])
+        ids = (Annotated[list[Id], many] | None, None)
+        self.one = _request("One", "One row to answer for.", record=(record, ...), id=(Id | None, None))
+        self.many = _request(
+            "Many",
+            "Rows to answer for, with the fields of the model's signature.",
+            records=(Annotated[list[record], many, FailFast()], ...),  # type: ignore[valid-type]
+            ids=ids,
+        )
+        self.columns = _request(
+            "ByColumn", "Rows to answer for, as one list of values a field.", columns=(columns, ...), ids=ids
         )
         self.feedback: type[FeedbackRequest] = create_model(
             "FeedbackRequest",
@@ -113,16 +118,48 @@ class Schemas:
             __doc__=FeedbackRequest.__doc__,
             labels=(Annotated[list[Label], many, FailFast()], ...),
         )
-        self._frame = pl.Schema({field.name: _KINDS[field.dtype][1] for field in inputs})
 
-    def rows(self, request: PredictRequest) -> list[tuple[Any, ...]]:
-        """The records' values in the order of `names`, None for an optional field that was left out."""
-        return [tuple(vars(record)[slot] for slot in self._slots) for record in request.records]
+    def read(self, content: Any) -> Asked:
+        """The rows of parsed JSON in any of the forms, None for an optional field that was left out.
 
-    def frame(self, rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
-        """Rows as the model takes them: one column per field of the signature, typed as there."""
-        columns = zip(self._frame.items(), zip(*rows, strict=True), strict=True)
-        return pl.DataFrame([pl.Series(name, values, dtype) for (name, dtype), values in columns])
+        Raises Invalid that names the fields at fault, without their values.
+        """
+        if isinstance(content, dict) and "columns" in content:
+            return self._of_columns(validate(self.columns, content))
+        if isinstance(content, dict) and "record" in content:
+            one: Any = validate(self.one, content)
+            return Asked([self._row(one.record)], None if one.id is None else [one.id])
+        many: Any = validate(self.many, content)
+        return Asked([self._row(record) for record in many.records], _distinct(many.ids, len(many.records)))
+
+    def _of_columns(self, request: Any) -> Asked:
+        found = [vars(request.columns)[slot] for slot in self._slots]
+        lengths = {len(values) for values in found if values is not None}
+        if len(lengths) != 1:
+            raise Invalid("columns do not fit", [FieldProblem("columns", "should be equally long")])
+        count = lengths.pop()
+        whole = [[None] * count if values is None else values for values in found]
+        return Asked(list(zip(*whole, strict=True)), _distinct(request.ids, count))
+
+    def _row(self, record: BaseModel) -> Row:
+        values = vars(record)
+        return tuple([values[slot] for slot in self._slots])
+
+    def _model(self, name: str, fields: Sequence[tuple[Any, Any]]) -> type[BaseModel]:
+        given: dict[str, Any] = dict(zip(self._slots, fields, strict=True))
+        return create_model(name, __config__=_STRICT, **given)
+
+
+def _request(name: str, doc: str, **fields: Any) -> type[BaseModel]:
+    return create_model(name, __config__=_STRICT, __doc__=doc, **fields)
+
+
+def _distinct(ids: list[str] | None, count: int) -> list[str] | None:
+    if ids is not None and len(ids) != count:
+        raise Invalid("ids do not fit", [FieldProblem("ids", "should be as many as records")])
+    if ids is not None and len(set(ids)) != count:
+        raise Invalid("ids do not fit", [FieldProblem("ids", "should differ from each other")])
+    return ids
 
 
 def validate(schema: type[Request], content: Any) -> Request:
@@ -140,13 +177,26 @@ def _path(location: Iterable[int | str]) -> str:
 
 
 def _field(field: InputField) -> tuple[Any, Any]:
+    kind = _kind(field)
+    if field.required:
+        return kind, Field(alias=field.name, title=field.name)
+    return kind | None, Field(None, alias=field.name, title=field.name)
+
+
+def _column(field: InputField, many: Any) -> tuple[Any, Any]:
+    kind: Any = _kind(field)
+    of_each: Any = list.__class_getitem__(kind if field.required else kind | None)
+    values = Annotated[of_each, many, FailFast()]
+    if field.required:
+        return values, Field(alias=field.name, title=field.name)
+    return values, Field(None, alias=field.name, title=field.name)
+
+
+def _kind(field: InputField) -> Any:
     if field.dtype not in _KINDS:
         raise UserError(
             f"the model's input '{field.name}' has type {field.dtype}",
             expected=f"one of: {', '.join(_KINDS)}",
             next_step="train a model on such columns, then weighbridge release",
         )
-    kind = _KINDS[field.dtype][0]
-    if field.required:
-        return kind, Field(alias=field.name, title=field.name)
-    return kind | None, Field(None, alias=field.name, title=field.name)
+    return _KINDS[field.dtype]

@@ -1,6 +1,7 @@
 """Models go out as skops with a signature and come back the same, or are refused with the reason."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import yaml
 
 from evaluation.errors import EnvironmentProblem, UserError
 from evaluation.types import Task
-from mlops.packaging.load import InputField, load_model
+from mlops.packaging.load import InputField, LoadedModel, load_model
 from mlops.packaging.save import classes_of, log_model, require_estimator, types_to_trust
 
 if TYPE_CHECKING:
@@ -41,6 +42,50 @@ def test_the_threshold_decides_the_label(model_dir: Path) -> None:
     score = float(load_model(model_dir, task=Task.BINARY, threshold=0.5).predict(frame).scores[0])
     for threshold, label in ((score, 1), (score - 1e-6, 1), (score + 1e-6, 0)):
         assert load_model(model_dir, task=Task.BINARY, threshold=threshold).predict(frame).labels[0] == label
+
+
+def test_rows_are_answered_as_tables_are(
+    model_dir: Path, small_model: Callable[[], tuple[pd.DataFrame, Any]]
+) -> None:
+    loaded = load_model(model_dir, task=Task.BINARY, threshold=0.5)
+    features = pl.from_pandas(small_model()[0])
+    table = loaded.predict(features)
+    rows = loaded.predict_rows(features.select([field.name for field in loaded.inputs]).rows())
+    assert np.array_equal(rows.scores, table.scores)
+    assert np.array_equal(rows.labels, table.labels)
+
+
+MOMENT = datetime(2026, 3, 1, 12)  # noqa: DTZ001 - as the model's table holds it
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "kind"),
+    [
+        ("double", (1.5, 2.0), pl.Float64),
+        ("double", (1.5, None), pl.Float64),
+        ("float", (1.5, None), pl.Float32),
+        ("long", (1, 2**62), pl.Int64),
+        ("long", (1, None), pl.Int64),
+        ("integer", (1, 2), pl.Int32),
+        ("string", ("a", None), pl.String),
+        ("boolean", (True, False), pl.Boolean),
+        ("boolean", (True, None), pl.Boolean),
+        ("datetime", (MOMENT, None), pl.Datetime("us")),
+    ],
+)
+def test_a_column_of_rows_is_what_polars_makes_of_it(dtype: str, values: tuple[Any, ...], kind: Any) -> None:
+    """Pandas' own types of what the table at training had, missing values included."""
+    asked: list[pd.DataFrame] = []
+
+    def ask(table: pd.DataFrame) -> Any:
+        asked.append(table)
+        return np.zeros(len(table))
+
+    fields = (InputField("a", dtype, False), InputField("b", "long", True))
+    model = LoadedModel(None, ask, Task.REGRESSION, 0.5, fields, ())
+    model.predict_rows([(value, number) for number, value in enumerate(values)])
+    expected = pl.DataFrame({"a": pl.Series(values, dtype=kind), "b": [0, 1]}).to_pandas()
+    pd.testing.assert_frame_equal(asked[0], expected)
 
 
 def test_a_model_says_what_it_needs_in_exact_versions(model_dir: Path) -> None:

@@ -128,13 +128,13 @@ class FakeModel:
         self.error = error
         self.seen = []
 
-    def predict(self, features):
-        self.seen.append(features)
+    def predict_rows(self, rows):
+        self.seen.append(list(rows))
         if self.error is not None:
             raise self.error
         if self.outputs is not None:
             return self.outputs
-        return Outputs(labels=np.ones(features.height, dtype=int), scores=np.full(features.height, 0.75))
+        return Outputs(labels=np.ones(len(rows), dtype=int), scores=np.full(len(rows), 0.75))
 
 
 class MemoryLog:
@@ -148,14 +148,14 @@ class MemoryLog:
         self.open = threading.Event()
         self.open.set()
 
-    def append(self, records):
+    def append(self, records, *, mark=None):
         self.open.wait(30)
         if self.errors:
             raise self.errors.pop(0)
         self.batches.append(len(records))
         self.records.extend(records)
 
-    def append_labels(self, labels):
+    def append_labels(self, labels, *, mark=None):
         self.open.wait(30)
         if self.errors:
             raise self.errors.pop(0)

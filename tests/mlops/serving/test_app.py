@@ -8,8 +8,8 @@ import pytest
 from pydantic_core import to_json
 
 from mlops.serving.app import create_app
-from mlops.serving.logs import JsonLines
 from mlops.serving.log.writer import RequestLogWriter
+from mlops.serving.logs import JsonLines
 from monitoring.store.delta import DeltaRequestLog
 
 SECRET = "s3cr3t-4711"
@@ -39,7 +39,7 @@ class TestPredict:
         assert [one["id"] for one in said] == ["a", "b"]
         assert said[0]["prediction"] in (0, 1)
         assert 0 <= said[0]["score"] <= 1
-        assert said[0].keys() == {"id", "prediction", "score"}
+        assert said[0].keys() == {"id", "prediction", "score", "flags"}
 
     def test_it_is_what_the_model_says(self, client, model, good):
         records = [{**good, "age": age} for age in range(20, 70)]
@@ -94,7 +94,7 @@ class TestFailures:
         def fails(*_):
             raise RuntimeError(SECRET)
 
-        monkeypatch.setattr(RequestLogWriter, "offer", fails)
+        monkeypatch.setattr(RequestLogWriter, "record", fails)
         client = fake_client()
         answer = client.post_json({"records": [{"age": 1}]})
         assert answer.status_code == 500

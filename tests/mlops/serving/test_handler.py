@@ -1,18 +1,20 @@
 """What the handler does with a request, whatever server stands in front of it."""
 
+import asyncio
 import datetime as dt
 import json
 
 import numpy as np
-import polars as pl
 import pytest
 
 from evaluation.types import Outputs, Task
 from mlops.packaging.bundle import Bundle
+from mlops.serving.access.callers import Caller, Scope
+from mlops.serving.config import ServeConfig
 from mlops.serving.errors import Busy, Invalid, ModelFailed
-from mlops.serving.handler import Handler, Prediction
+from mlops.serving.handler import Call, Handler
 from mlops.serving.log.writer import RequestLogWriter
-from mlops.serving.schemas import Schemas
+from mlops.serving.version import ServedVersion
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 ONE = json.dumps({"records": [{"age": 30}]}).encode()
@@ -31,12 +33,17 @@ def make(tmp_path, memory_log, fake_model):
         )
         writer.start()
         started.append(writer)
-        handler = Handler(bundle, model, Schemas(model.inputs, max_records=10), writer, clock=lambda: NOW)
-        return handler, model
+        version = ServedVersion(bundle, model, ServeConfig(max_records=10, batching="off"), threads=1)
+        model.seen.clear()
+        return Handler(version, writer, clock=lambda: NOW), model
 
     yield build
     for writer in started:
         writer.close()
+
+
+def predict(handler, body=ONE, request_id="req", **who):
+    return asyncio.run(handler.predict(body, Call(request_id, **who)))
 
 
 def logged(memory_log, handler):
@@ -46,7 +53,7 @@ def logged(memory_log, handler):
 
 def test_an_answer_and_its_record(make, memory_log):
     handler, model = make()
-    answer = handler.predict(ONE, "req-1")
+    answer = predict(handler, request_id="req-1")
     (said,) = answer.predictions
     assert (answer.model, answer.version, answer.release_id, answer.request_id) == (
         "lending",
@@ -55,18 +62,39 @@ def test_an_answer_and_its_record(make, memory_log):
         "req-1",
     )
     assert (said.prediction, said.score) == (1, 0.75)
-    assert model.seen[0].to_dicts() == [{"age": 30, "job": None}]
+    assert model.seen == [[(30, None)]]
     (record,) = logged(memory_log, handler)
     assert record.inputs == {"age": 30, "job": None}
     assert (record.id, record.at, record.label, record.score) == (said.id, NOW, 1, 0.75)
     assert record.latency_ms > 0
+    assert record.caller is None
+
+
+def test_a_record_names_who_asked(make, memory_log):
+    handler, _ = make()
+    predict(handler, caller=Caller("key:shop", frozenset({Scope.PREDICT})))
+    assert [record.caller for record in logged(memory_log, handler)] == ["key:shop"]
+
+
+@pytest.mark.parametrize(
+    ("body", "ids"),
+    [
+        ({"record": {"age": 30}, "id": "a"}, ["a"]),
+        ({"columns": {"age": [30, 31]}, "ids": ["a", "b"]}, ["a", "b"]),
+        ({"records": [{"age": 30}, {"age": 31, "job": None}], "ids": ["a", "b"]}, ["a", "b"]),
+    ],
+)
+def test_every_form_of_a_request(make, body, ids):
+    handler, model = make()
+    assert [said.id for said in predict(handler, json.dumps(body).encode()).predictions] == ids
+    assert model.seen == [[(30, None), (31, None)][: len(ids)]]
 
 
 def test_ids_are_the_callers_or_fresh_even_for_one_request_id(make):
     handler, _ = make()
     body = json.dumps({"records": [{"age": 1}, {"age": 2}], "ids": ["a", "b"]}).encode()
-    assert [said.id for said in handler.predict(body, "req").predictions] == ["a", "b"]
-    first, second = (handler.predict(ONE, "req").predictions[0].id for _ in range(2))
+    assert [said.id for said in predict(handler, body).predictions] == ["a", "b"]
+    first, second = (predict(handler).predictions[0].id for _ in range(2))
     assert first != second
 
 
@@ -74,7 +102,7 @@ def test_ids_are_the_callers_or_fresh_even_for_one_request_id(make):
 def test_ids_that_do_not_fit_the_records(make, ids):
     handler, _ = make()
     with pytest.raises(Invalid) as caught:
-        handler.predict(json.dumps({"records": [{"age": 1}, {"age": 2}], "ids": ids}).encode(), "req")
+        predict(handler, json.dumps({"records": [{"age": 1}, {"age": 2}], "ids": ids}).encode())
     assert caught.value.fields[0].field == "ids"
 
 
@@ -90,7 +118,7 @@ def test_ids_that_do_not_fit_the_records(make, ids):
 )
 def test_answers_are_plain_values(make, task, outputs, expected):
     handler, _ = make(task, outputs=outputs)
-    (said,) = handler.predict(ONE, "req").predictions
+    (said,) = predict(handler).predictions
     assert (said.prediction, said.score) == expected
     assert type(said.prediction) is type(expected[0])
 
@@ -112,31 +140,32 @@ def test_answers_are_plain_values(make, task, outputs, expected):
 def test_what_is_no_prediction_is_an_error_and_not_logged(make, memory_log, outputs):
     handler, _ = make(outputs=outputs)
     with pytest.raises(ModelFailed):
-        handler.predict(ONE, "req")
+        predict(handler)
     assert logged(memory_log, handler) == []
 
 
 def test_what_a_model_raises_is_told_to_nobody(make, caplog):
     handler, _ = make(error=ValueError("cannot read 's3cr3t'"))
     with pytest.raises(ModelFailed) as caught:
-        handler.predict(ONE, "req")
+        predict(handler)
     assert caught.value.detail == "the model could not answer"
-    (line,) = caplog.records
+    line = caplog.records[-1]
     assert line.facts["reason"] == "ValueError"
     assert "conftest.py" in line.facts["where"]
     assert "s3cr3t" not in str(vars(line))
 
 
-def test_a_warm_up_is_not_logged(make, memory_log):
-    handler, model = make()
-    handler.warm_up({"age": 3, "job": "x"})
-    assert isinstance(model.seen[0], pl.DataFrame)
+def test_a_warm_up_asks_and_is_not_logged(tmp_path, make, memory_log, fake_model):
+    handler, _ = make()
+    model = fake_model()
+    ServedVersion(handler.version.bundle, model, ServeConfig(), threads=1)
+    assert {len(rows) for rows in model.seen} == {1, 16}
     assert logged(memory_log, handler) == []
 
 
 class TestFeedback:
     def send(self, handler, value, name="a"):
-        return handler.feedback(json.dumps({"labels": [{"id": name, "label": value}]}).encode())
+        return asyncio.run(handler.feedback(json.dumps({"labels": [{"id": name, "label": value}]}).encode()))
 
     @pytest.mark.parametrize(
         ("task", "classes", "sent", "kept"),
@@ -190,7 +219,3 @@ class TestFeedback:
         with pytest.raises(Busy):
             self.send(handler, 1, "b")
         memory_log.open.set()
-
-
-def test_a_prediction_is_a_value():
-    assert Prediction("a", 1, 0.5) == Prediction("a", 1, 0.5)

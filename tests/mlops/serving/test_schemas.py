@@ -3,13 +3,12 @@
 import datetime as dt
 import math
 
-import polars as pl
 import pytest
 
 from evaluation.errors import UserError
 from mlops.packaging.load import InputField
 from mlops.serving.errors import Invalid
-from mlops.serving.schemas import Schemas, validate
+from mlops.serving.schemas import Schemas
 
 MOMENT = dt.datetime(2026, 3, 1, 12, 30)  # noqa: DTZ001 - as the model's frame holds it
 
@@ -20,7 +19,8 @@ def schemas_for(dtype, *, required=True, name="x"):
 
 def value_of(dtype, value, **options):
     schemas = schemas_for(dtype, **options)
-    ((found,),) = schemas.rows(validate(schemas.predict, {"records": [{"x": value}]}))
+    ((found,),) = schemas.read({"records": [{"x": value}]}).rows
+    assert schemas.read({"record": {"x": value}}).rows == schemas.read({"columns": {"x": [value]}}).rows
     return found
 
 
@@ -89,9 +89,8 @@ def test_refused_by_name_and_without_the_value(dtype, value):
 @pytest.mark.parametrize("dtype", ["double", "float", "long", "integer", "string", "boolean", "datetime"])
 def test_an_optional_field_may_be_null_or_left_out(dtype):
     schemas = schemas_for(dtype, required=False)
-    rows = schemas.rows(validate(schemas.predict, {"records": [{"x": None}, {}]}))
-    assert rows == [(None,), (None,)]
-    assert schemas.frame(rows)["x"].null_count() == 2
+    assert schemas.read({"records": [{"x": None}, {}]}).rows == [(None,), (None,)]
+    assert schemas.read({"columns": {"x": [None, None]}}).rows == [(None,), (None,)]
 
 
 @pytest.mark.parametrize(
@@ -115,11 +114,25 @@ def test_an_optional_field_may_be_null_or_left_out(dtype):
         ({"records": [{"x": 1.0}], "ids": [""]}, "ids.0"),
         ({"records": [{"x": 1.0}], "ids": ["a\n"]}, "ids.0"),
         ({"records": [{"x": 1.0}], "ids": ["a" * 129]}, "ids.0"),
+        ({"records": [{"x": 1.0}], "ids": ["a", "b"]}, "ids"),
+        ({"records": [{"x": 1.0}] * 2, "ids": ["a", "a"]}, "ids"),
+        ({"record": [1.0]}, "record"),
+        ({"record": {"x": "a"}}, "record.x"),
+        ({"record": {"x": 1.0}, "records": []}, "records"),
+        ({"record": {"x": 1.0}, "id": ""}, "id"),
+        ({"columns": [1.0]}, "columns"),
+        ({"columns": {}}, "columns.x"),
+        ({"columns": {"x": 1.0}}, "columns.x"),
+        ({"columns": {"x": []}}, "columns.x"),
+        ({"columns": {"x": [1.0] * 4}}, "columns.x"),
+        ({"columns": {"x": [1.0, "a"]}}, "columns.x.1"),
+        ({"columns": {"x": [1.0], "y": [1.0]}}, "columns.y"),
+        ({"columns": {"x": [1.0, 2.0]}, "ids": ["a"]}, "ids"),
     ],
 )
 def test_the_shape_of_a_request(content, field):
     with pytest.raises(Invalid) as caught:
-        validate(schemas_for("double").predict, content)
+        schemas_for("double").read(content)
     assert caught.value.fields[0].field == field
 
 
@@ -128,23 +141,16 @@ def test_the_shape_of_a_request(content, field):
 )
 def test_a_feature_may_be_called_anything(name):
     schemas = schemas_for("double", name=name)
-    rows = schemas.rows(validate(schemas.predict, {"records": [{name: 2}]}))
-    assert schemas.frame(rows).to_dicts() == [{name: 2.0}]
-    assert name in schemas.predict.model_json_schema()["$defs"]["Record"]["properties"]
+    assert schemas.read({"records": [{name: 2}]}).rows == [(2.0,)]
+    assert name in schemas.many.model_json_schema()["$defs"]["Record"]["properties"]
 
 
-def test_the_frame_has_the_types_of_the_signature():
-    kinds = {
-        "double": pl.Float64,
-        "float": pl.Float32,
-        "long": pl.Int64,
-        "integer": pl.Int32,
-        "string": pl.String,
-        "boolean": pl.Boolean,
-        "datetime": pl.Datetime("us"),
-    }
-    schemas = Schemas([InputField(kind, kind, False) for kind in kinds], max_records=3)
-    assert schemas.frame([(None,) * 7, (1.0, 1.0, 1, 1, "a", True, MOMENT)]).schema == kinds
+def test_columns_are_equally_long_and_an_optional_one_may_be_left_out():
+    inputs = [InputField("a", "long", True), InputField("b", "long", True), InputField("c", "string", False)]
+    schemas = Schemas(inputs, max_records=3)
+    assert schemas.read({"columns": {"b": [3, 4], "a": [1, 2]}}).rows == [(1, 3, None), (2, 4, None)]
+    with pytest.raises(Invalid, match="columns do not fit"):
+        schemas.read({"columns": {"a": [1, 2], "b": [3]}})
 
 
 def test_a_signature_that_json_cannot_serve_is_refused():

@@ -1,0 +1,226 @@
+"""Requests that wait for the model are asked together, where one call for many rows costs little more than one for one.
+
+While the model is busy, what arrives gathers; the next call takes all of it. Before a call the batcher holds on for as
+many rows as came around the last time, but no longer than a pause in their arrival, so that a single caller never
+waits and many do not go in halves. How many rows go into a call follows from what calls have cost so far.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+Row = tuple[Any, ...]
+Said = tuple[list[Any], list[float | None]]
+Ask = Callable[[Sequence[Row]], Said]
+
+# Together does not pay where twice the rows cost nearly twice the time.
+_PAYS_BELOW = 0.6
+# A call may cost so many times what one for a single row does; beyond that, callers wait longer than they save.
+_MOST_COSTS = 4.0
+# Rows that arrive closer together than this are on their way at once.
+_PAUSE_S = 0.001
+# Older calls count less: a machine that became busy is believed after some hundred calls.
+_MEMORY = 0.98
+
+
+@dataclass
+class Cost:
+    """What a call costs, as `fixed + each * rows` seconds, learnt from calls.
+
+    >>> cost = Cost()
+    >>> for rows in (1, 16, 1, 16):
+    ...     cost.learn(rows, 0.002 + 0.0001 * rows)
+    >>> round(cost.fixed, 4), round(cost.each, 4), cost.pays, cost.most_rows
+    (0.002, 0.0001, True, 64)
+    """
+
+    _weight: float = 0.0
+    _rows: float = 0.0
+    _seconds: float = 0.0
+    _squares: float = 0.0
+    _products: float = 0.0
+
+    def learn(self, rows: int, seconds: float) -> None:
+        """Take in one call."""
+        self._weight = _MEMORY * self._weight + 1
+        self._rows = _MEMORY * self._rows + rows
+        self._seconds = _MEMORY * self._seconds + seconds
+        self._squares = _MEMORY * self._squares + rows * rows
+        self._products = _MEMORY * self._products + rows * seconds
+
+    @property
+    def each(self) -> float:
+        """Seconds that one more row takes; 0 while all calls had as many rows."""
+        spread = self._weight * self._squares - self._rows**2
+        if spread <= 1e-9 * max(self._squares, 1.0):
+            return 0.0
+        return max(0.0, (self._weight * self._products - self._rows * self._seconds) / spread)
+
+    @property
+    def fixed(self) -> float:
+        """Seconds that a call takes whatever the rows."""
+        return max(0.0, (self._seconds - self.each * self._rows) / self._weight) if self._weight else 0.0
+
+    @property
+    def pays(self) -> bool:
+        """Whether two rows in one call are much cheaper than two calls."""
+        alone = self.fixed + self.each
+        return alone > 0 and (self.fixed + 2 * self.each) < 2 * _PAYS_BELOW * alone
+
+    @property
+    def most_rows(self) -> int:
+        """How many rows a call may have, so that nobody waits much longer than for a call of their own."""
+        if self.each == 0:
+            return 2**31
+        return max(1, int(((_MOST_COSTS - 1) * self.fixed + _MOST_COSTS * self.each) / self.each))
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """One request's rows, and where its answer is awaited."""
+
+    rows: Sequence[Row]
+    answer: "asyncio.Future[Said]"
+
+
+class Batcher:
+    """Asks the model off the event loop, for several requests at once where that pays.
+
+    ask: called in another thread, with rows, one call at a time where requests are batched, else up to `threads`.
+    cost: what calls have cost; None leaves every request on its own.
+    """
+
+    def __init__(
+        self,
+        ask: Ask,
+        *,
+        cost: Cost | None,
+        threads: int,
+        timer: Callable[[], float] = time.perf_counter,
+        done: Callable[[int, float], None] = lambda _rows, _seconds: None,
+    ) -> None:
+        self._ask = ask
+        self._cost = cost
+        self._timer = timer
+        self._done = done
+        self._together = cost is not None and cost.pays
+        self._pool = ThreadPoolExecutor(1 if self._together else threads, thread_name_prefix="model")
+        self._waiting: deque[_Waiting] = deque()
+        self._rows = 0
+        self._busy = False
+        self._around = 1
+        self._hold: asyncio.TimerHandle | None = None
+
+    @property
+    def together(self) -> bool:
+        """Whether requests share calls."""
+        return self._together
+
+    async def submit(self, rows: Sequence[Row]) -> Said:
+        """The model's labels and scores for these rows, in order; raises what the model raises."""
+        loop = asyncio.get_running_loop()
+        if not self._together:
+            return await loop.run_in_executor(self._pool, self._timed, rows)
+        waiting = _Waiting(rows, loop.create_future())
+        self._waiting.append(waiting)
+        self._rows += len(rows)
+        if not self._busy:
+            self._go_or_hold(loop)
+        return await waiting.answer
+
+    def close(self) -> None:
+        """Let calls that run come to their end, and take no more."""
+        self._pool.shutdown(wait=True)
+
+    def _go_or_hold(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Ask now if all who were around are here; else once no row has come for a pause."""
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
+        if len(self._waiting) >= self._around or self._is_full():
+            self._go(loop)
+        else:
+            self._hold = loop.call_later(_PAUSE_S, self._go, loop)
+
+    def _is_full(self) -> bool:
+        return self._cost is not None and self._rows >= self._cost.most_rows
+
+    def _go(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._hold = None
+        batch = self._take()
+        if not batch:
+            return
+        self._busy = True
+        call = loop.run_in_executor(self._pool, self._ask_for, batch)
+        call.add_done_callback(lambda _: self._finished(loop, len(batch)))
+
+    def _take(self) -> list[_Waiting]:
+        most = self._cost.most_rows if self._cost is not None else 1
+        batch: list[_Waiting] = []
+        rows = 0
+        while self._waiting and (not batch or rows + len(self._waiting[0].rows) <= most):
+            waiting = self._waiting.popleft()
+            self._rows -= len(waiting.rows)
+            # Who gave up meanwhile is not asked for.
+            if not waiting.answer.cancelled():
+                batch.append(waiting)
+                rows += len(waiting.rows)
+        return batch
+
+    def _finished(self, loop: asyncio.AbstractEventLoop, size: int) -> None:
+        self._busy = False
+        self._around = size + len(self._waiting)
+        if self._waiting:
+            self._go_or_hold(loop)
+
+    def _ask_for(self, batch: Sequence[_Waiting]) -> None:
+        """In the model's thread: one call for all; if that fails, one for each, so that one's rows fail nobody else."""
+        try:
+            labels, scores = self._timed([row for waiting in batch for row in waiting.rows])
+        except Exception as error:  # noqa: BLE001 - told to whoever asked
+            if len(batch) == 1:
+                _tell(batch, [error])
+            else:
+                _tell(batch, [self._alone(waiting.rows) for waiting in batch])
+            return
+        answers: list[Said | Exception] = []
+        start = 0
+        for waiting in batch:
+            end = start + len(waiting.rows)
+            answers.append((labels[start:end], scores[start:end]))
+            start = end
+        _tell(batch, answers)
+
+    def _alone(self, rows: Sequence[Row]) -> Said | Exception:
+        try:
+            return self._timed(rows)
+        except Exception as error:  # noqa: BLE001 - told to whoever asked
+            return error
+
+    def _timed(self, rows: Sequence[Row]) -> Said:
+        began = self._timer()
+        said = self._ask(rows)
+        seconds = self._timer() - began
+        if self._cost is not None and self._together:
+            self._cost.learn(len(rows), seconds)
+        self._done(len(rows), seconds)
+        return said
+
+
+def _tell(batch: Sequence[_Waiting], answers: Sequence[Said | Exception]) -> None:
+    """Hand the answers to the event loop, all in one wake-up."""
+    batch[0].answer.get_loop().call_soon_threadsafe(_deliver, batch, answers)
+
+
+def _deliver(batch: Sequence[_Waiting], answers: Sequence[Said | Exception]) -> None:
+    for waiting, answer in zip(batch, answers, strict=True):
+        if waiting.answer.done():
+            continue
+        if isinstance(answer, Exception):
+            waiting.answer.set_exception(answer)
+        else:
+            waiting.answer.set_result(answer)

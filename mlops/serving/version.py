@@ -1,0 +1,98 @@
+"""One version of a model, ready to answer: what it is, the form of its requests, its guards, how it is asked."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from evaluation.types import Outputs
+from mlops.packaging.bundle import Bundle
+from mlops.packaging.load import InputField
+from mlops.serving.batching import Batcher, Cost, Row, Said
+from mlops.serving.config import ServeConfig
+from mlops.serving.example import typical_record
+from mlops.serving.schemas import Schemas
+
+_LOG = logging.getLogger("weighbridge.server")
+_TRIAL_ROWS = (1, 16)
+_TRIALS = 3
+
+
+class ServedModel(Protocol):
+    """What the server asks of a model; mlops.packaging.load.LoadedModel is one."""
+
+    @property
+    def inputs(self) -> tuple[InputField, ...]:
+        """The fields of the signature."""
+        ...
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """The classes in the order of the scores; unused for regression."""
+        ...
+
+    def predict_rows(self, rows: Sequence[Row]) -> Outputs:
+        """Answer for every row, in order; rows have a value a field of the signature, None where it was left out."""
+        ...
+
+
+class ServedVersion:
+    """A bundle, its model and what stands around it; built whole, so that one can take another's place at once."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        model: ServedModel,
+        config: ServeConfig,
+        *,
+        threads: int,
+        done: Callable[[int, float], None] = lambda _rows, _seconds: None,
+    ) -> None:
+        self.bundle = bundle
+        self.inputs = model.inputs
+        self.classes = model.classes
+        self.schemas = Schemas(model.inputs, max_records=config.max_records)
+        self.example: Mapping[str, Any] = typical_record(model.inputs, bundle.reference)
+        self._model = model
+        cost = self._warm_up()
+        self.batcher = Batcher(
+            self._ask, cost=cost if config.batching == "auto" else None, threads=threads, done=done
+        )
+
+    def _warm_up(self) -> Cost:
+        """Ask the model a few times, unlogged: what it does only once is then done, and what calls cost is known."""
+        cost = Cost()
+        try:
+            row = self.schemas.read({"record": dict(self.example)}).rows[0]
+            for trial in range(_TRIALS):
+                for rows in _TRIAL_ROWS:
+                    began = time.perf_counter()
+                    self._ask([row] * rows)
+                    if trial:
+                        cost.learn(rows, time.perf_counter() - began)
+        except Exception as error:  # noqa: BLE001 - the record is made up; a model may still know its callers'
+            _LOG.warning("no warm-up", extra={"facts": {"reason": type(error).__name__}})
+        return cost
+
+    def _ask(self, rows: Sequence[Row]) -> Said:
+        return _plain(self._model.predict_rows(rows), len(rows))
+
+
+def _plain(outputs: Outputs, count: int) -> Said:
+    """Predictions as JSON's own types; raises ValueError or TypeError for what is no prediction."""
+    labels: list[Any] = outputs.labels.tolist()
+    scores: list[float | None] = [None] * count
+    if outputs.scores is not None:
+        found = outputs.scores if outputs.scores.ndim == 1 else np.max(outputs.scores, axis=1)
+        scores = found.tolist()
+    if len(labels) != count or len(scores) != count:
+        raise ValueError("not one prediction for each row")
+    if not all(isinstance(label, bool | int | float | str) for label in labels):
+        raise TypeError("a prediction that is no JSON scalar")
+    numbers = [value for value in (*labels, *scores) if isinstance(value, float)]
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("a prediction that is not finite")
+    return labels, scores

@@ -58,6 +58,8 @@ def _runs(prevalence: float, n: int, shown: str) -> tuple[int, int]:
         return (500 if n >= _MANY_ROWS else 1000), 0
     if n >= _MANY_ROWS:
         return 8000, 33
+    if prevalence * n < _LEAST_POSITIVES + 1:
+        return 60_000, 100
     return (30_000 if prevalence * n < _RARE else 12_000), 100
 
 

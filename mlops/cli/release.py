@@ -30,8 +30,11 @@ def release(
     """Validate, train, evaluate, gate, register and deploy; goes on where an interrupted release stopped."""
     from mlops.lock import one_release
     from mlops.release.run import begin, run_all
+    from mlops.serving.access.binding import require_guarded
 
     project = open_project(context)
+    # The router asks the same, at the end of a release.
+    require_guarded(project.policy.serve.host, project.policy.serve.access)
     project.prepare_home()
     with one_release(project.home), Steps() as steps:
         current = begin(project, new=new)

@@ -18,6 +18,7 @@ from mlops.rollout.lanes import Lanes, Wanted
 from mlops.rollout.probe import Clock
 from mlops.rollout.state import Deployment, Placed, Role, Router, StateFile
 from mlops.rollout.targets.base import Target
+from mlops.serving.access.binding import require_guarded
 from mlops.serving.config import ServeConfig
 
 Progress = Callable[[str], None]
@@ -49,10 +50,11 @@ class Rollout:
         """Make a version the champion; the last champion stays warm as previous, older lanes are stopped.
 
         Run again after any interruption, it finishes or starts over; when the version is serving already,
-        nothing is restarted. Raises UserError for an artefact that is not there, EnvironmentProblem when the
-        port is taken, another deployment is under way, or the new lane is not ready in time: then the
-        champion goes on untouched.
+        nothing is restarted. Raises UserError for an artefact that is not there and where the router would let
+        other machines ask without a key, EnvironmentProblem when the port is taken, another deployment is under
+        way, or the new lane is not ready in time: then the champion goes on untouched.
         """
+        require_guarded(self._serve.host, self._serve.access)
         wanted = Wanted(artefact, model, version, release_id, self._target.name)
         with self._state.lock(f"deploying version {version}"):
             return self._bring_in(wanted, progress or _silent)
@@ -174,6 +176,7 @@ class Rollout:
         return replace(recorded, router=self._start_router(host, port, recorded.lanes, say))
 
     def _start_router(self, host: str, port: int, lanes: tuple[Placed, ...], say: Progress) -> Router:
+        require_guarded(host, self._serve.access)
         router = self._router.start(host, port, lanes)
         say(f"the router listens on {router.url}")
         return router

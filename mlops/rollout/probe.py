@@ -29,9 +29,9 @@ def is_ready(lane: Lane) -> bool:
 
 
 def served_version(lane: Lane) -> str | None:
-    """The version that GET /model names, None when it names none."""
+    """The version that GET /health/ready names, None when it names none; it asks for no key, as /model may."""
     try:
-        content = json.loads(_get(lane, "/model") or b"")
+        content = json.loads(_get(lane, "/health/ready") or b"")
         return str(content["version"])
     except (ValueError, KeyError, TypeError):
         return None
@@ -52,7 +52,7 @@ def wait_ready(lane: Lane, target: Target, *, within_s: float, clock: Clock) -> 
             )
         clock.sleep(_POLL_S)
     if (version := served_version(lane)) != lane.version:
-        raise _problem(f"{lane.url}/model names version {version}, not {lane.version}", lane, target)
+        raise _problem(f"{lane.url}/health/ready names version {version}, not {lane.version}", lane, target)
     if not target.alive(lane):  # somebody else's server answers on its port
         raise _problem(
             f"the lane of version {lane.version} ended; port {lane.port} is not its own", lane, target

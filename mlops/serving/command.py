@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from evaluation.errors import EnvironmentProblem, ExitCode, UserError, WeighbridgeError
 from mlops.calm import calm_threads
+from mlops.serving.access.binding import require_guarded
 from mlops.serving.config import ServeConfig
 from mlops.serving.settings import Settings
 
@@ -97,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
         help='what weighbridge.yaml says under `serve`, such as {"max_records": 10}',
     )
     parser.add_argument(
+        "--open", action="store_true", help="let anyone ask, also where --host lets other machines in"
+    )
+    parser.add_argument(
         "--drain-s", type=float, default=0.0, help="answer this long after SIGTERM, not ready"
     )
     return parser
@@ -112,6 +116,11 @@ def _serve_config(text: str) -> ServeConfig:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
+    access = options.serve.access
+    if not options.open:
+        require_guarded(options.host, access)
+    elif access.controlled:
+        raise UserError("--open contradicts serve.access.keys and oidc", next_step="leave one of them out")
     return Settings(
         log_dir=options.log_dir,
         host=options.host,

@@ -22,13 +22,12 @@ from mlops.decision.canonical import digest_file
 from mlops.decision.keys import make_own_key
 from mlops.decision.record import DecisionRecord
 from mlops.decision.signed import SignedRecord
-from mlops.mlflow_store import quiet_mlflow
+from mlops.mlflow_store import open_store, quiet_mlflow
 from mlops.packaging.bundle import Bundle, model_digest
 from mlops.packaging.docker_cli import DockerClient
 from mlops.packaging.image import BuildOptions, Image, build_image
 from mlops.packaging.save import log_model
 from mlops.packaging.wheel import write_wheel
-from mlops.registry.client import open_store
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "decision-record.example.json"
 LOCAL_BASE = "local/python:3.11-slim"

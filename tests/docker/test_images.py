@@ -33,7 +33,7 @@ Ask = Callable[..., tuple[int, Any]]
 
 @pytest.fixture(scope="module")
 def server(run: Run, engine: DockerClient, image: Image, ready: Callable[[str], None]) -> tuple[str, str]:
-    container = run(image.reference, "--publish", "127.0.0.1::8080")
+    container = run(image.reference, "--publish", "127.0.0.1::8080", command=("--open",))
     address = engine.ask("port", container, "8080/tcp").splitlines()[0]
     ready(address)
     return container, address
@@ -81,13 +81,20 @@ def test_refuses_a_model_that_was_changed(
         file.write("\n# changed\n")
     mount = ("--volume", f"{changed}:/srv/bundle:ro")
     done = subprocess.run(
-        [engine.program, "run", "--rm", "--read-only", "--tmpfs", "/tmp", *mount, image.reference],
+        [engine.program, "run", "--rm", "--read-only", "--tmpfs", "/tmp", *mount, image.reference, "--open"],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 3
     assert "are not the ones that release 20261121-230512-1a2b3c4d weighed" in done.stderr
+
+
+def test_lets_nobody_in_unless_it_is_told_whom(engine: DockerClient, image: Image) -> None:
+    command = [engine.program, "run", "--rm", "--read-only", "--tmpfs", "/tmp", image.reference]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "on 0.0.0.0 other machines could ask the model" in done.stderr
 
 
 def test_says_what_it_holds(engine: DockerClient, image: Image, bundle: Bundle) -> None:
@@ -140,7 +147,7 @@ def test_gpu_layout_on_the_local_base(
     made = build(bundle, tag="weighbridge-test/small:gpu", device=Device.GPU)
     label = ("image", "inspect", "--format", '{{index .Config.Labels "weighbridge.device"}}')
     assert engine.ask(*label, made.reference) == "gpu"
-    container = run(made.reference, "--publish", "127.0.0.1::8080")
+    container = run(made.reference, "--publish", "127.0.0.1::8080", command=("--open",))
     ready(engine.ask("port", container, "8080/tcp").splitlines()[0])
 
 
@@ -153,7 +160,10 @@ def test_trusts_the_keys_that_were_trusted_where_it_was_built_or_those_it_is_giv
     other = base64.b64encode(bytes(32)).decode()
     confined = ("--rm", "--read-only", "--tmpfs", "/tmp", "--env", f"{TRUSTED_KEYS}={other}")
     done = subprocess.run(
-        [engine.program, "run", *confined, image.reference], capture_output=True, text=True, check=False
+        [engine.program, "run", *confined, image.reference, "--open"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 3
     assert "which is not trusted here" in done.stderr

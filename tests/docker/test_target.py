@@ -27,8 +27,8 @@ ANY = "registry.example/small@sha256:" + "0" * 64
 
 
 @pytest.fixture
-def target(engine: DockerClient) -> DockerTarget:
-    return DockerTarget(ServeConfig(max_records=3), engine)
+def target(engine: DockerClient, tmp_path: Path) -> DockerTarget:
+    return DockerTarget(ServeConfig(max_records=3), tmp_path / "keys.json", engine)
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_another_user_stays_who_they_are(tmp_path: Path, monkeypatch: pytest.Mon
 def test_without_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'none.sock'}")
     lane = Lane("small", "1", "r", "docker", "127.0.0.1", 1, "0" * 64, ANY, "")
-    target = DockerTarget(ServeConfig())
+    target = DockerTarget(ServeConfig(), Path("keys.json"))
     for ask in (
         lambda: target.alive(lane),
         lambda: target.running(tmp_path),

@@ -60,6 +60,8 @@ defaults
 frontend serve
     bind {bind}
     http-response del-header Server
+    # Lanes count callers by the address that the router adds; what a caller says of itself does not count.
+    http-request del-header X-Forwarded-For
     default_backend {backend}
 
 backend {backend}

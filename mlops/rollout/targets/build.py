@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mlops.config import RolloutConfig
 from mlops.rollout.targets.base import Target
+from mlops.serving.access.keys import KeyFile
 from mlops.serving.config import ServeConfig
 
 
@@ -13,10 +14,11 @@ def build_target(rollout: RolloutConfig, serve: ServeConfig, home: Path) -> Targ
     >>> build_target(RolloutConfig(), ServeConfig(), Path(".weighbridge")).name
     'local'
     """
+    keys = KeyFile.of(home).path
     if rollout.target == "docker":
         from mlops.rollout.targets.docker import DockerTarget
 
-        return DockerTarget(serve)
+        return DockerTarget(serve, keys)
     from mlops.rollout.targets.local import LocalTarget
 
-    return LocalTarget(serve, home / "serving" / "lanes")
+    return LocalTarget(serve, home / "serving" / "lanes", keys)

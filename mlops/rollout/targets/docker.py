@@ -12,11 +12,14 @@ from evaluation.errors import EnvironmentProblem, UserError
 from mlops.decision.trust import TRUSTED_KEYS, trust
 from mlops.packaging.docker_cli import DockerClient
 from mlops.rollout.targets.base import Lane
+from mlops.serving.access.config import REDIS_PASSWORD
+from mlops.serving.access.keys import API_KEYS
 from mlops.serving.config import ServeConfig
 
 _HOST = "127.0.0.1"
 _SERVER_PORT = 8080
 _LOG_IN_CONTAINER = "/var/log/weighbridge"
+_KEYS_IN_CONTAINER = "/run/weighbridge/access"
 # The user that the image makes; it has no other rights on this machine.
 _SERVER_UID = 10001
 _LANE = "weighbridge.lane"
@@ -38,8 +41,9 @@ class DockerTarget:
 
     name = "docker"
 
-    def __init__(self, serve: ServeConfig, client: DockerClient | None = None) -> None:
+    def __init__(self, serve: ServeConfig, keys: Path, client: DockerClient | None = None) -> None:
         self._serve = serve
+        self._keys = keys
         self._found = client
 
     def start(  # noqa: PLR0913 - the protocol's names
@@ -61,9 +65,12 @@ class DockerTarget:
             *("--volume", f"{log_dir}:{_LOG_IN_CONTAINER}"),
             *(("--env", f"{TRUSTED_KEYS}={trusted}") if (trusted := trust().text) else ()),
             *("--label", f"{_LANE}={json.dumps(asdict(lane))}", "--label", f"{_LOG_DIR}={log_dir}"),
+            *self._door(),
             *(("--gpus", "all") if labels.get("weighbridge.device") == "gpu" else ()),
             artefact,
             *("--serve", self._serve.for_server()),
+            # In its container it listens to all; the port is published on loopback only, where the router is.
+            *(() if self._serve.access.controlled else ("--open",)),
         )
         handle = created.splitlines()[-1]
         try:
@@ -93,6 +100,23 @@ class DockerTarget:
     def log_tail(self, lane: Lane, *, lines: int) -> tuple[str, ...]:
         """What the engine kept of its output."""
         return self._docker.output("logs", "--tail", str(lines), lane.handle)[-lines:]
+
+    def _door(self) -> tuple[str, ...]:
+        """What the server needs to know its callers."""
+        # The router, which alone reaches it, says who asked; the address that a container sees is the engine's.
+        told = ["--env", "FORWARDED_ALLOW_IPS=*"]
+        if REDIS_PASSWORD in os.environ:
+            told += ["--env", REDIS_PASSWORD]
+        if not self._serve.access.keys:
+            return tuple(told)
+        named = os.environ.get(API_KEYS, "")
+        if named.startswith("{"):
+            return (*told, "--env", API_KEYS)
+        # The folder, not the file: a file that is replaced would go on being the old one in there.
+        path = Path(named).resolve() if named else self._keys
+        _give_to_server(path.parent)
+        volume = f"{path.parent}:{_KEYS_IN_CONTAINER}:ro"
+        return (*told, "--volume", volume, "--env", f"{API_KEYS}={_KEYS_IN_CONTAINER}/{path.name}")
 
     @property
     def _docker(self) -> DockerClient:
@@ -148,16 +172,16 @@ def _require_release(image: str, labels: dict[str, str], **wanted: str) -> None:
         )
 
 
-def _give_to_server(log_dir: Path) -> str:
-    """Make the log's folder writable for the container and return `uid:gid` to run it as.
+def _give_to_server(folder: Path) -> str:
+    """Give a folder to the user of the container and return its `uid:gid`.
 
     The container gets the user who types the command, so that both can write the log. Root would be root
     inside, too: then the image's own user gets the folder, and root can still write there.
     """
-    log_dir.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     if os.getuid() != 0:
         return f"{os.getuid()}:{os.getgid()}"
-    for path in (log_dir, *log_dir.rglob("*")):
+    for path in (folder, *folder.rglob("*")):
         if path.lstat().st_uid == 0:
             os.chown(path, _SERVER_UID, _SERVER_UID, follow_symlinks=False)
     return f"{_SERVER_UID}:{_SERVER_UID}"

@@ -1,6 +1,7 @@
 """Lanes as processes of this machine."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -11,6 +12,7 @@ from evaluation.errors import UserError
 from mlops.decision.trust import TRUSTED_KEYS, trust
 from mlops.rollout import process
 from mlops.rollout.targets.base import Lane
+from mlops.serving.access.keys import API_KEYS
 from mlops.serving.config import ServeConfig
 
 # -P: what lies in the folder where somebody typed the command must not shadow our packages.
@@ -25,9 +27,12 @@ class LocalTarget:
 
     name = "local"
 
-    def __init__(self, serve: ServeConfig, logs: Path, *, command: Sequence[str] = SERVER) -> None:
+    def __init__(
+        self, serve: ServeConfig, logs: Path, keys: Path, *, command: Sequence[str] = SERVER
+    ) -> None:
         self._serve = serve
         self._logs = logs
+        self._keys = keys
         self._command = tuple(command)
 
     def start(  # noqa: PLR0913 - the protocol's names
@@ -47,7 +52,11 @@ class LocalTarget:
         mark = json.dumps({**asdict(lane), "log_dir": str(log_dir)})
         handle = process.spawn(
             (*self._command, *self._arguments(lane, log_dir)),
-            mark={_MARK: mark, TRUSTED_KEYS: trust().text},
+            mark={
+                _MARK: mark,
+                TRUSTED_KEYS: trust().text,
+                API_KEYS: os.environ.get(API_KEYS) or str(self._keys),
+            },
             log=log,
             folder=self._logs,
         )

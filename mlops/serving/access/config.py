@@ -12,6 +12,8 @@ from mlops.serving.access.callers import Scope
 # What signs with a private key. A list that held HMAC would let anyone sign with the public key that is published.
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour|day)$")]
+# Where the password of the storage comes from: the policy is copied into records and pages.
+REDIS_PASSWORD = "WEIGHBRIDGE_REDIS_PASSWORD"  # noqa: S105 - a name
 _OWN_SCOPES = {str(scope): scope for scope in Scope}
 
 
@@ -73,8 +75,7 @@ class AccessConfig(Section):
             msg = "should be memory, redis://HOST:PORT/NUMBER or rediss://..."
             raise ValueError(msg)
         if parts.password is not None or "password" in parts.query:
-            # The policy is copied into records and pages.
-            msg = "should hold no password; set WEIGHBRIDGE_REDIS_PASSWORD where the server starts"
+            msg = f"should hold no password; set {REDIS_PASSWORD} where the server starts"
             raise ValueError(msg)
         return value
 

@@ -21,6 +21,8 @@ from mlops.serving.access.reasons import Reason
 # Scanners of secrets can know a key by this.
 PATTERN = re.compile(r"wb_([0-9a-f]{12})_[0-9a-f]{64}")
 PREFIX = "wb_"
+# Gives a server its keys: the path of a file, or what would stand in it.
+API_KEYS = "WEIGHBRIDGE_API_KEYS"
 # Compared with where no key has the id, so that an unknown id takes as long as a known one.
 _NOBODY = bytes(32)
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}$"
@@ -228,9 +230,9 @@ class KeyFile:
         try:
             part.unlink(missing_ok=True)
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                if os.getuid() == 0 and self.path.exists():
-                    # A server in a container reads it as another user; a new file must stay readable for it.
-                    owner = self.path.stat()
+                if os.getuid() == 0:
+                    # A server in a container reads it as another user, to whom the folder was given.
+                    owner = self.path.parent.stat()
                     os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
                 file.write(as_json(keys))
                 file.flush()

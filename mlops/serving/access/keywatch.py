@@ -8,10 +8,9 @@ from pathlib import Path
 
 from evaluation.errors import UserError
 from mlops.serving.access.callers import Caller
-from mlops.serving.access.keys import Keyring, marks, read_keys
+from mlops.serving.access.keys import API_KEYS, Keyring, marks, read_keys
 from mlops.serving.access.reasons import Reason
 
-API_KEYS = "WEIGHBRIDGE_API_KEYS"
 _LOG = logging.getLogger("weighbridge.access")
 _LOOK_EVERY_S = 1.0
 _MARK_EVERY_S = 60.0

@@ -16,10 +16,9 @@ from starlette.types import Scope
 
 from evaluation.errors import UserError
 from mlops.serving.access.callers import ANYONE, Caller
-from mlops.serving.access.config import AccessConfig
+from mlops.serving.access.config import REDIS_PASSWORD, AccessConfig
 from mlops.serving.access.reasons import Reason
 
-REDIS_PASSWORD = "WEIGHBRIDGE_REDIS_PASSWORD"  # noqa: S105 - a name
 _LOG = logging.getLogger("weighbridge.access")
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 # A Redis nearby answers in a millisecond or so; no caller should wait long for one that does not.

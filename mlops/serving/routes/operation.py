@@ -32,7 +32,8 @@ def operation_routes(readiness: Readiness, metrics: Metrics, about: Mapping[str,
         """Whether the process wants requests."""
         if readiness.draining:
             return JSONResponse({"status": "draining"}, 503)
-        return JSONResponse({"status": "ready"})
+        # Whoever deploys asks which version came up, and has no key.
+        return JSONResponse({"status": "ready", "version": about["version"]})
 
     @router.get("/metrics", response_class=Response)
     async def exposition() -> Response:

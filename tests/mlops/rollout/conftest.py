@@ -31,9 +31,8 @@ class House:
         self.bundles = 0
 
     def target(self) -> LocalTarget:
-        return LocalTarget(
-            self.serve, self.serving / "lanes", command=(sys.executable, "-S", "-E", str(STAND_IN))
-        )
+        command = (sys.executable, "-S", "-E", str(STAND_IN))
+        return LocalTarget(self.serve, self.serving / "lanes", self.home / "keys.json", command=command)
 
     def rollout(self, *, ready_within_s: float = 20, port: int = 0) -> Rollout:
         settings = RolloutConfig(ready_within_s=ready_within_s)

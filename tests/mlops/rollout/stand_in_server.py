@@ -24,7 +24,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path == "/health/ready":
-            self.answer(200 if read_behaviour().get("ready", True) else 503, {})
+            ready = read_behaviour().get("ready", True)
+            self.answer(200 if ready else 503, {"version": self.behaviour["version"]})
         elif self.path == "/model":
             self.answer(200, {"version": self.behaviour["version"]})
         elif self.path == "/headers":

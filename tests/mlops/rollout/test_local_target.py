@@ -33,7 +33,7 @@ def test_the_command_is_that_of_the_server(tmp_path):
     (tmp_path / "bundle").mkdir()
     serve = ServeConfig(max_body_kb=7, max_records=9)
     echo = (sys.executable, "-S", "-E", "-c", "import sys; print(sys.argv[1:])")
-    target: Target = LocalTarget(serve, tmp_path / "lanes", command=echo)
+    target: Target = LocalTarget(serve, tmp_path / "lanes", tmp_path / "keys.json", command=echo)
     names = {"version": "3", "release_id": "r", "model": "lending"}
     lane = target.start(str(tmp_path / "bundle"), **names, port=20801, log_dir=tmp_path / "log")
     while target.alive(lane):

@@ -20,7 +20,7 @@ class Answers(BaseHTTPRequestHandler):
         status, content = 200, self.model
         if self.path == "/health/ready":
             type(self).ready_after -= 1
-            status, content = (200, {}) if self.ready_after < 0 else (503, {})
+            status, content = (200, self.model) if self.ready_after < 0 else (503, {})
         self.send_response(status)
         self.end_headers()
         self.wfile.write(content if isinstance(content, bytes) else json.dumps(content).encode())

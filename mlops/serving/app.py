@@ -46,7 +46,14 @@ def create_app(
         clock=clock,
     )
     metrics = Metrics(bundle, writer.state)
-    version = ServedVersion(bundle, model, settings.serve, threads=settings.threads, done=metrics.asked)
+    version = ServedVersion(
+        bundle,
+        model,
+        settings.serve,
+        threads=settings.threads,
+        done=metrics.asked,
+        guarded=metrics.guarded,
+    )
     handler = Handler(version, writer, clock=clock)
     readiness = Readiness()
 

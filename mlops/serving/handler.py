@@ -16,6 +16,7 @@ from mlops.serving.errors import FieldProblem, Invalid, ModelFailed
 from mlops.serving.ids import uuid7
 from mlops.serving.log.writer import RequestLogWriter
 from mlops.serving.schemas import Asked, Label, validate
+from mlops.serving.tracing import UNTRACED, Steps
 from mlops.serving.version import ServedVersion
 from monitoring.store.base import LabelRecord, RequestRecord
 
@@ -73,25 +74,34 @@ class Handler:
         version: ServedVersion,
         writer: RequestLogWriter,
         *,
+        steps: Steps = UNTRACED,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.version = version
+        self._steps = steps
         self._writer = writer
         self._clock = clock
 
     async def predict(self, body: bytes, call: Call) -> Answer:
         """Answer for the records in a JSON body, and put them into the log.
 
-        Raises BadSyntax, Invalid, ModelFailed, or NotRecorded where the log cannot keep its promise.
+        Raises BadSyntax, Invalid, Rejected, ModelFailed, or NotRecorded where the log cannot keep its promise.
         """
         started = time.perf_counter()
         version = self.version
-        asked = version.schemas.read(parse(body))
-        labels, scores = await self._ask(version, asked.rows, call)
+        with self._steps.step("validate"):
+            asked = version.schemas.read(parse(body))
+            rows, seen = version.guards.before(asked.rows) if version.guards.active else (asked.rows, None)
+        labels, scores = await self._ask(version, rows, call)
+        labels, scores, said = version.guards.after(labels, scores)
+        flags = (
+            said if seen is None else [(*before, *after) for before, after in zip(seen, said, strict=True)]
+        )
         latency_ms = (time.perf_counter() - started) * 1000
         ids = _record_ids(asked)
-        predictions = [Prediction(*each) for each in zip(ids, labels, scores, strict=True)]
-        await self._writer.record(self._records(version, asked.rows, predictions, latency_ms, call))
+        predictions = [Prediction(*each) for each in zip(ids, labels, scores, flags, strict=True)]
+        with self._steps.step("log"):
+            await self._writer.record(self._records(version, rows, predictions, latency_ms, call))
         bundle = version.bundle
         return Answer(bundle.model, bundle.version, bundle.release_id, call.request_id, predictions)
 
@@ -110,7 +120,8 @@ class Handler:
 
     async def _ask(self, version: ServedVersion, rows: Sequence[Row], call: Call) -> Said:
         try:
-            return await version.batcher.submit(rows)
+            with self._steps.step("model"):
+                return await version.batcher.submit(rows)
         except Exception as error:
             # The message may quote the caller's values; where it happened does not.
             where = "".join(traceback.format_tb(error.__traceback__)[-4:])

@@ -11,9 +11,12 @@ import numpy as np
 from evaluation.types import Outputs
 from mlops.packaging.bundle import Bundle
 from mlops.packaging.load import InputField
+from mlops.packaging.ranges import Ranges
 from mlops.serving.batching import Batcher, Cost, Row, Said
 from mlops.serving.config import ServeConfig
 from mlops.serving.example import typical_record
+from mlops.serving.guards.findings import Count, count_nothing
+from mlops.serving.guards.guards import Guards
 from mlops.serving.schemas import Schemas
 
 _LOG = logging.getLogger("weighbridge.server")
@@ -42,7 +45,7 @@ class ServedModel(Protocol):
 class ServedVersion:
     """A bundle, its model and what stands around it; built whole, so that one can take another's place at once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only, one a fact
         self,
         bundle: Bundle,
         model: ServedModel,
@@ -50,12 +53,21 @@ class ServedVersion:
         *,
         threads: int,
         done: Callable[[int, float], None] = lambda _rows, _seconds: None,
+        guarded: Count = count_nothing,
     ) -> None:
         self.bundle = bundle
         self.inputs = model.inputs
         self.classes = model.classes
         self.schemas = Schemas(model.inputs, max_records=config.max_records)
         self.example: Mapping[str, Any] = typical_record(model.inputs, bundle.reference)
+        self.guards = Guards.of(
+            config.guards,
+            model.inputs,
+            Ranges.of_bundle(bundle),
+            task=bundle.task,
+            classes=model.classes,
+            count=guarded,
+        )
         self._model = model
         cost = self._warm_up()
         self.batcher = Batcher(

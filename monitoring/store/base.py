@@ -10,7 +10,7 @@ import polars as pl
 
 @dataclass(frozen=True)
 class RequestRecord:
-    """One answered row. `id` is what a label is joined on; `inputs` holds the features as the caller sent them.
+    """One answered row. `id` is what a label is joined on; `inputs` holds the features as the model got them.
 
     guards: what the server's guards said of the row, by name; caller: who asked, None without access control.
     """

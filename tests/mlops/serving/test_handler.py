@@ -5,13 +5,15 @@ import datetime as dt
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 
 from evaluation.types import Outputs, Task
 from mlops.packaging.bundle import Bundle
 from mlops.serving.access.callers import Caller, Scope
 from mlops.serving.config import ServeConfig
-from mlops.serving.errors import Busy, Invalid, ModelFailed
+from mlops.serving.errors import Busy, Invalid, ModelFailed, Rejected
+from mlops.serving.guards.config import GuardsConfig
 from mlops.serving.handler import Call, Handler
 from mlops.serving.log.writer import RequestLogWriter
 from mlops.serving.version import ServedVersion
@@ -24,8 +26,9 @@ ONE = json.dumps({"records": [{"age": 30}]}).encode()
 def make(tmp_path, memory_log, fake_model):
     """A handler whose writer is closed at once, so that the log can be read."""
     started = []
+    pl.DataFrame({"input.age": [18, 65]}).write_parquet(tmp_path / "reference.parquet")
 
-    def build(task=Task.BINARY, queue_records=100, **model_options):
+    def build(task=Task.BINARY, queue_records=100, guards=None, **model_options):
         model = fake_model(**model_options)
         bundle = Bundle(tmp_path, "lending", "3", "r-1", task, 0.5, "m", "d")
         writer = RequestLogWriter(
@@ -33,7 +36,8 @@ def make(tmp_path, memory_log, fake_model):
         )
         writer.start()
         started.append(writer)
-        version = ServedVersion(bundle, model, ServeConfig(max_records=10, batching="off"), threads=1)
+        config = ServeConfig(max_records=10, batching="off", guards=GuardsConfig(**guards or {}))
+        version = ServedVersion(bundle, model, config, threads=1)
         model.seen.clear()
         return Handler(version, writer, clock=lambda: NOW), model
 
@@ -74,6 +78,22 @@ def test_a_record_names_who_asked(make, memory_log):
     handler, _ = make()
     predict(handler, caller=Caller("key:shop", frozenset({Scope.PREDICT})))
     assert [record.caller for record in logged(memory_log, handler)] == ["key:shop"]
+
+
+def test_what_a_guard_finds_is_told_and_logged(make, memory_log):
+    handler, model = make(guards={"out_of_range": "clip"})
+    (said,) = predict(handler, b'{"record": {"age": 90}}').predictions
+    assert said.flags == ("age:above",)
+    assert model.seen == [[(65, None)]]
+    (record,) = logged(memory_log, handler)
+    assert (record.guards, record.inputs["age"]) == (("age:above",), 65)
+
+
+def test_what_a_guard_refuses_is_neither_asked_nor_logged(make, memory_log):
+    handler, model = make(guards={"out_of_range": "reject"})
+    with pytest.raises(Rejected):
+        predict(handler, b'{"record": {"age": 90}}')
+    assert model.seen == logged(memory_log, handler) == []
 
 
 @pytest.mark.parametrize(
@@ -117,7 +137,8 @@ def test_ids_that_do_not_fit_the_records(make, ids):
     ],
 )
 def test_answers_are_plain_values(make, task, outputs, expected):
-    handler, _ = make(task, outputs=outputs)
+    classes = ("a", "b", "c") if task is Task.MULTICLASS else (0, 1)
+    handler, _ = make(task, outputs=outputs, classes=classes)
     (said,) = predict(handler).predictions
     assert (said.prediction, said.score) == expected
     assert type(said.prediction) is type(expected[0])

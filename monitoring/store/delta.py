@@ -11,6 +11,7 @@ import polars as pl
 from monitoring.store.base import LabelRecord, Mark, RequestRecord
 from monitoring.store.columns import decode, encode, input_columns, names_any, said_of, typed
 from monitoring.store.table import DayTable
+from monitoring.store.traces import in_bytes, in_tables
 
 _AT = pl.Datetime("us", "UTC")
 # Delta keeps the smallest and largest value of a file's columns in clear text; of all others they would be personal
@@ -43,10 +44,11 @@ _FIXED = (
 
 @dataclass(frozen=True)
 class Removed:
-    """How many rows went."""
+    """How many rows went; `ids` are those of erased requests."""
 
     requests: int
     labels: int
+    ids: frozenset[str] = frozenset()
 
 
 class DeltaRequestLog:
@@ -64,7 +66,7 @@ class DeltaRequestLog:
         keep: timedelta | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        base = str(root).rstrip("/")
+        self._root = base = str(root).rstrip("/")
         self._clock = clock
         self._keep = keep
         self._requests = DayTable(
@@ -168,7 +170,19 @@ class DeltaRequestLog:
         )
         removed_labels = self._labels.remove(doomed.select("day", "at", "id"))
         removed = self._requests.remove(rows.select("day", "at", "id", "inputs"))
-        return Removed(removed, removed_labels)
+        return Removed(removed, removed_labels, frozenset(rows["id"]))
+
+    def traces(
+        self, names: Collection[str], *, field: str | None, ids: Collection[str], folder: Path
+    ) -> tuple[str, ...]:
+        """Files that hold a row about a subject, in a table or not; and others below `folder` that name it.
+
+        The tables' own logs are searched where they lie on this machine. Raises EnvironmentProblem.
+        """
+        found = in_tables(self._root, names, field=field, ids=ids)
+        places = {folder, *(() if "://" in self._root else (Path(self._root),))}
+        others = [in_bytes(place, {*names, *ids}) for place in sorted(places)]
+        return tuple(dict.fromkeys((*found, *(path for place in others for path in place))))
 
     def about(self, names: Collection[str], *, field: str | None) -> pl.DataFrame:
         """The rows about a subject, with the columns of the table. Raises EnvironmentProblem."""

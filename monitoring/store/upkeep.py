@@ -106,5 +106,11 @@ def newest_files(table: "DeltaTable") -> pl.DataFrame:
 
 
 def _remove_files(table: "DeltaTable", *, at_once: bool) -> None:
-    hours = 0 if at_once else int(_KEEP_MERGED / timedelta(hours=1))
-    table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False)
+    """Remove what is in the table no more; and what never was, of appends that were cut off, after an hour.
+
+    An hour, since an append that is not finished yet looks the same.
+    """
+    hours = int(_KEEP_MERGED / timedelta(hours=1))
+    if at_once:
+        table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+    table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.config import FILE_NAME, Policy, load_policy
-from mlops.mlflow_store import quiet_mlflow, tracking_uri
+from mlops.mlflow_store import open_store, quiet_mlflow, tracking_uri
 
 if TYPE_CHECKING:
     from mlops.data.load import Dataset
@@ -77,8 +77,6 @@ class Project:
 
     def mlflow(self) -> Any:
         """MLflow, pointed at this project's store; the embedded store keeps its files in the home folder."""
-        from mlops.registry.client import open_store
-
         self.prepare_home()
         return open_store(quiet_mlflow(), tracking_uri(self.home), self.policy.model, self.home / "artifacts")
 

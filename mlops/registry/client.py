@@ -1,14 +1,13 @@
 """What we ask of MLflow's registry, in our words."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from evaluation.errors import EnvironmentProblem, UserError
-from mlops.mlflow_store import point_at
+from evaluation.errors import UserError
+from mlops.mlflow_store import store_errors
 
 _TAG = "weighbridge."
 _EVIDENCE = "weighbridge"
@@ -37,47 +36,6 @@ class ModelVersion:
     verdict: str | None = None
     served: str | None = None
     """When it was champion, as `mlops.registry.moves` writes it."""
-
-
-def open_store(mlflow: Any, uri: str, model: str, artifacts: Path) -> Any:
-    """Point MLflow at a store and make sure it answers.
-
-    Raises EnvironmentProblem when the store is locked, unreachable or refuses the credentials.
-    """
-    with store_errors(uri):
-        point_at(mlflow, uri)
-        if mlflow.get_experiment_by_name(model) is None:
-            place = artifacts.as_uri() if uri.startswith("sqlite:") else None
-            mlflow.create_experiment(model, artifact_location=place)
-    return mlflow
-
-
-@contextmanager
-def store_errors(uri: str) -> Iterator[None]:
-    """Turn what MLflow raises about its store into one message; credentials in the address are left out."""
-    try:
-        yield
-    except (UserError, EnvironmentProblem):
-        raise
-    except Exception as error:
-        name = type(error).__name__
-        if name not in {
-            "MlflowException",
-            "RestException",
-            "OperationalError",
-            "ConnectionError",
-            "DatabaseError",
-        }:
-            raise
-        text = str(error).splitlines()[0][:300].replace(uri, "the store")
-        locked = "locked" in text
-        raise EnvironmentProblem(
-            f"the MLflow store {_without_password(uri)} {'is locked' if locked else 'does not answer'}: {text}",
-            expected="a store that this machine can write to",
-            next_step="wait for the other process to end, then run the same command again"
-            if locked
-            else "check MLFLOW_TRACKING_URI and its credentials, then run the same command again",
-        ) from None
 
 
 class Registry:
@@ -264,8 +222,3 @@ class Registry:
             verdict=tags.get(_TAG + "verdict"),
             served=tags.get(_TAG + "served"),
         )
-
-
-def _without_password(uri: str) -> str:
-    scheme, separator, rest = uri.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

@@ -17,10 +17,10 @@ from mlops.decision.canonical import digest_file
 from mlops.decision.keys import make_own_key
 from mlops.decision.record import DecisionRecord
 from mlops.decision.signed import SignedRecord
-from mlops.mlflow_store import point_at, quiet_mlflow
+from mlops.mlflow_store import open_store, point_at, quiet_mlflow
 from mlops.packaging.bundle import model_digest
 from mlops.packaging.save import LoggedModel, log_model
-from mlops.registry.client import ModelVersion, Registry, open_store
+from mlops.registry.client import ModelVersion, Registry
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "decision-record.example.json"
 

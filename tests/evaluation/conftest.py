@@ -48,3 +48,18 @@ def make_gate() -> Callable[..., GateConfig]:
         return GateConfig.model_validate({"resamples": 200, "checks": checks, **settings})
 
     return make
+
+
+@pytest.fixture
+def allowance_json() -> dict[str, Any]:
+    """What a record holds of an allowance that spends all of 5 % on one candidate."""
+    return {
+        "alpha": 0.05,
+        "level": 0.05,
+        "candidate": 1,
+        "candidates": 1,
+        "looks": [],
+        "planned_rows": None,
+        "overlap": 0.0,
+        "problem": None,
+    }

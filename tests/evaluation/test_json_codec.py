@@ -124,7 +124,7 @@ CHECK = CheckResult(
 )
 
 
-def test_a_check_is_flat() -> None:
+def test_a_check_is_flat(allowance_json: dict[str, Any]) -> None:
     left = (("f1.vs_champion", "no champion yet"),)
     outcome = GateOutcome(
         Verdict.PASS, Consequence.PROMOTE, (CHECK,), left, Allowance.whole(0.05), ("A waiver has expired.",)
@@ -173,16 +173,7 @@ def test_a_check_is_flat() -> None:
             }
         ],
         "not_compared": [["f1.vs_champion", "no champion yet"]],
-        "allowance": {
-            "alpha": 0.05,
-            "level": 0.05,
-            "candidate": 1,
-            "candidates": 1,
-            "looks": [],
-            "planned_rows": None,
-            "overlap": 0.0,
-            "problem": None,
-        },
+        "allowance": allowance_json,
         "notes": ["A waiver has expired."],
     }
 

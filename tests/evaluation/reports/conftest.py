@@ -91,7 +91,7 @@ UNMEASURED = check(
 
 
 @pytest.fixture
-def make_decision() -> MakeDecision:
+def make_decision(allowance_json: dict[str, Any]) -> MakeDecision:
     """A decision record of these checks."""
 
     def make(verdict: str, *checks: Check, **more: Any) -> dict[str, Any]:
@@ -129,16 +129,7 @@ def make_decision() -> MakeDecision:
             "checks": list(checks),
             "consequence": "promote" if verdict == "pass" else "stop",
             "decided_at": "2026-11-21T23:06:00+00:00",
-            "allowance": {
-                "alpha": 0.05,
-                "level": 0.05,
-                "candidate": 1,
-                "candidates": 1,
-                "looks": [],
-                "planned_rows": None,
-                "overlap": 0.0,
-                "problem": None,
-            },
+            "allowance": allowance_json,
             "notes": [],
             "advice": {},
             "evidence": {},

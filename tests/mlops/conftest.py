@@ -19,6 +19,7 @@ from mlops.decision.record import DecisionRecord
 from mlops.decision.signed import SignedRecord
 from mlops.mlflow_store import open_store, point_at, quiet_mlflow
 from mlops.packaging.bundle import model_digest
+from mlops.packaging.ranges import Ranges
 from mlops.packaging.save import LoggedModel, log_model
 from mlops.registry.client import ModelVersion, Registry
 
@@ -48,10 +49,12 @@ class Store:
         model_dir = Path(self.mlflow.artifacts.download_artifacts(logged.uri, dst_path=str(folder / "model")))
         pl.DataFrame({"input.a": [0.1], "prediction": [1]}).write_parquet(folder / "reference.parquet")
         content = record_content(release_id, verdict, model_dir, folder / "reference.parquet", consequence)
+        (folder / "ranges.json").write_bytes(Ranges.of([pl.Series("a", [0.1])]).to_json())
+        content["evidence"]["ranges.json"] = digest_file(folder / "ranges.json")
         content["checks"] = [check | {"waiver": waiver} for check in content["checks"]]
         signed = SignedRecord.sign(DecisionRecord.of(content), make_own_key())
         signed.write(folder)
-        kept = ("decision.json", "decision.sig.json", "reference.parquet")
+        kept = ("decision.json", "decision.sig.json", "reference.parquet", "ranges.json")
         self.registry.log_evidence(run_id, [folder / name for name in kept])
         found = {
             "release": release_id,

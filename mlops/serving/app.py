@@ -62,6 +62,8 @@ def create_app(
         version=bundle.version,
         lifespan=_lifespan(handler, writer, readiness),
         redirect_slashes=False,
+        # FastAPI's own telemetry would follow whatever provider a package sets up, with exceptions' messages in it.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         # First in the list is first to see a request and last to see its answer.
         middleware=[
             Middleware(Observe, metrics=metrics),

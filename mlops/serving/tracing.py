@@ -157,6 +157,7 @@ class Tracing:
 class Trace:
     """Puts a span around each request, named and described by the HTTP semantic conventions.
 
+    FastAPI's own telemetry would keep queries and the messages of errors, which may hold what a caller sent.
     Source: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
     """
 

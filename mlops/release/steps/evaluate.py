@@ -1,6 +1,7 @@
 """Step 3: what the challenger, and the champion if there is one, say about the holdout."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,8 +29,8 @@ from mlops.release.journal import Step
 from mlops.release.ledger import allowance_for
 from mlops.release.run import Fraction, Release, StepDone
 
-_REFERENCE_ROWS = 20_000
-_TIMED_ROWS = 20_000
+# Of these rows single ones are timed, and all are kept as reference.
+_SAMPLED_ROWS = 20_000
 # Weak slices and proxies that this many rows do not show are none to act on.
 _ADVICE_ROWS = 200_000
 
@@ -68,14 +69,18 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         progress=lambda rows: advance(0.2 * rows / holdout.rows),
     )
     champion = ask_champion(release)
-    champion_model = champion.model if champion and _compares_latency(policy.gate) else None
+    timed = [model, champion.model if champion and _compares_latency(policy.gate) else None]
+    rows, places = _sample(release, timed)
+    mine, theirs = (_latency(policy.gate, each, rows) for each in timed)
+    target, columns = policy.data.target, columns_of(policy.gate)
+    known = holdout.columns(list(dict.fromkeys([target, *columns])))
     answers = Answers(
-        target=holdout.columns([policy.data.target])[policy.data.target].to_numpy(),
-        frame=holdout.columns(columns_of(policy.gate)),
+        target=known[target].to_numpy(),
+        frame=known.select(columns),
         challenger=outputs,
         champion=champion.outputs if champion else None,
-        latency_ms=_latency(release, model),
-        champion_latency_ms=_latency(release, champion_model),
+        latency_ms=mine,
+        champion_latency_ms=theirs,
     )
     advance(0.4)
     write_answers(answers, release.folder)
@@ -89,7 +94,7 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     )
     found = replace(found, advice=_advice(release, outputs))
     content = {"champion": champion.to_json() if champion else None, **measurements_to_json(found)}
-    _keep_reference(release, model, outputs)
+    _keep_reference(release, rows.select(_inputs(model)), rows[target], _at(outputs, places))
     write_whole(release.folder / "evaluation.json", json.dumps(content, indent=1, allow_nan=False).encode())
     against = f"against champion version {champion.version.version}" if champion else "no champion yet"
     return StepDone(
@@ -117,14 +122,23 @@ def _at(outputs: Outputs, places: IntArray) -> Outputs:
     return Outputs(labels=outputs.labels[places], scores=scores)
 
 
-def _latency(release: Release, model: LoadedModel | None) -> FloatArray | None:
+def _sample(release: Release, models: Iterable[LoadedModel | None]) -> tuple[pl.DataFrame, IntArray]:
+    """Some rows with the target and what these models take, and the place of each in the holdout."""
+    policy, holdout = release.project.policy, release.project.dataset.holdout
+    inputs = [name for model in models if model is not None for name in _inputs(model)]
+    return holdout.sample(list(dict.fromkeys([*inputs, policy.data.target])), _SAMPLED_ROWS, policy.gate.seed)
+
+
+def _inputs(model: LoadedModel) -> list[str]:
+    return [field.name for field in model.inputs]
+
+
+def _latency(gate: GateConfig, model: LoadedModel | None, rows: pl.DataFrame) -> FloatArray | None:
     """Time single rows, as many as the policy's latency checks need; None where there are no such checks."""
-    gate, dataset = release.project.policy.gate, release.project.dataset
     requests = latency_requests(gate)
     if model is None or requests == 0:
         return None
-    rows, _ = dataset.holdout.sample([field.name for field in model.inputs], _TIMED_ROWS, gate.seed)
-    return measure_latency(model, rows, seed=gate.seed, requests=requests)
+    return measure_latency(model, rows.select(_inputs(model)), seed=gate.seed, requests=requests)
 
 
 def _compares_latency(gate: GateConfig) -> bool:
@@ -155,30 +169,24 @@ def ask_champion(release: Release) -> Champion | None:
     try:
         bundle = fetch_bundle(project.registry, version, project.home / "bundles")
         model = load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold)
-        missing = [field.name for field in model.inputs if field.name not in holdout.schema]
+        missing = [name for name in _inputs(model) if name not in holdout.schema]
         if missing:
             return Champion(
                 version, problem=f"the holdout lacks the champion's features {', '.join(missing)}"
             )
-        rows = holdout.batches([field.name for field in model.inputs])
+        rows = holdout.batches(_inputs(model))
         return Champion(version, model, predict(model, rows, task=bundle.task))
     except WeighbridgeError as error:
         return Champion(version, problem=error.found)
 
 
-def _keep_reference(release: Release, model: LoadedModel, outputs: Outputs) -> None:
-    """A sample of what the model saw and said, in the columns of the request log, for monitoring to compare with."""
-    policy = release.project.policy
-    inputs, target = [field.name for field in model.inputs], policy.data.target
-    frame, places = release.project.dataset.holdout.sample(
-        [*inputs, target], _REFERENCE_ROWS, policy.gate.seed
-    )
-    said = _at(outputs, places)
+def _keep_reference(release: Release, inputs: pl.DataFrame, target: pl.Series, said: Outputs) -> None:
+    """What the model saw and said of some rows, in the columns of the request log, for monitoring to compare with."""
     scores = said.scores if said.scores is not None and said.scores.ndim == 1 else None
-    table = frame.select(pl.col(name).alias(f"input.{name}") for name in inputs).with_columns(
+    table = inputs.select(pl.all().name.prefix("input.")).with_columns(
         pl.Series("prediction", said.labels),
-        pl.Series("score", scores if scores is not None else np.full(frame.height, None), dtype=pl.Float64),
-        frame[target].alias("target"),
+        pl.Series("score", scores if scores is not None else np.full(len(target), None), dtype=pl.Float64),
+        target.alias("target"),
         pl.lit(None, dtype=pl.Float64).alias("latency_ms"),
     )
     table.write_parquet(release.folder / "reference.parquet", compression="zstd")

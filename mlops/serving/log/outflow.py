@@ -61,14 +61,17 @@ class Outflow:
         return count, lost
 
 
-def replay_left_behind(folder: Path, log: RequestLog, *, batch_records: int) -> tuple[int, int]:
+def replay_left_behind(
+    folder: Path, log: RequestLog, *, batch_records: int, own: Path | None = None
+) -> tuple[int, int]:
     """Store what processes that are gone left in their journals; returns how many records, and how many are damaged.
 
-    Raises EnvironmentProblem; what is not stored yet stays.
+    own: a journal at the place that this process holds, which it does not write. Raises EnvironmentProblem; what is
+    not stored yet stays.
     """
     count = lost = 0
     with left_behind(folder) as paths:
-        for path in paths:
+        for path in [*paths, *([own] if own and own.exists() else [])]:
             journal = Journal(path)
             try:
                 outflow = Outflow(journal, log)

@@ -73,6 +73,7 @@ class RequestLogWriter:
         self._privacy = Privacy.of(self._config)
         self._slot: Slot | None = None
         self._ended = threading.Event()
+        self._beside: list[threading.Thread] = []
         self._queue: MemoryQueue | JournalQueue = MemoryQueue(log, self._privacy, self._counts, self._bounds)
 
     def start(self) -> None:
@@ -87,7 +88,9 @@ class RequestLogWriter:
         self._queue.start()
         if self._slot is not None:
             for target in (self._tell, self._replay):
-                threading.Thread(target=target, name=f"request-log{target.__name__}", daemon=True).start()
+                thread = threading.Thread(target=target, name=f"request-log{target.__name__}", daemon=True)
+                thread.start()
+                self._beside.append(thread)
 
     def offer(self, records: Sequence[RequestRecord]) -> int:
         """Take answered rows without waiting; those that do not fit are dropped and counted. Returns how many fit."""
@@ -121,7 +124,9 @@ class RequestLogWriter:
         self._ended.set()
         if lost:
             _LOG.error("records lost at the end", extra={"facts": {"records": lost}})
-        if self._slot is not None:
+        for thread in self._beside:
+            thread.join(within_s)
+        if self._slot is not None and not any(thread.is_alive() for thread in self._beside):
             self._slot.tell(self._told(ended=True))
             self._slot.free()
             self._slot = None
@@ -159,10 +164,11 @@ class RequestLogWriter:
 
     def _replay(self) -> None:
         """Now and then store what processes left that ended without a chance to."""
+        own = self._slot.journal if self._slot is not None and not self._queue.on_disk else None
         while self._folder is not None and not self._ended.is_set():
             try:
                 stored, damaged = replay_left_behind(
-                    self._folder, self._log, batch_records=self._bounds.batch_records
+                    self._folder, self._log, batch_records=self._bounds.batch_records, own=own
                 )
                 self._counts.stored(stored)
                 self._counts.dropped(damaged)

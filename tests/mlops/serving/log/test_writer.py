@@ -151,7 +151,9 @@ def test_a_foreign_error_is_logged_without_its_message(make, memory_log, caplog)
     writer.start()
     writer.offer([record(0)])
     writer.close()
-    assert [item.facts for item in caplog.records if hasattr(item, "facts")] == [{"reason": "ValueError", "failures": 1}]
+    assert [item.facts for item in caplog.records if hasattr(item, "facts")] == [
+        {"reason": "ValueError", "failures": 1}
+    ]
 
 
 def test_many_threads_may_offer_at_once(make, memory_log):

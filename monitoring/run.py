@@ -86,10 +86,15 @@ def monitor_once(  # noqa: PLR0913 every part is handed in by the composition ro
             writers=read_states(log_dir) if log_dir else (),
         )
         seen = watch(context)
-        kept = _keep(seen, folder)
-        drawn = kept / HTML_NAME if windows.current.height >= config.min_records else None
         # People first: the report takes seconds, and may fail.
         complete = replace(seen, findings=(*seen.findings, _COMPLETED))
+        try:
+            kept = _keep(seen, folder)
+        except EnvironmentProblem:
+            # The same full disk that keeps servers from writing down what they answer; people hear of it all the same.
+            tell(complete, alerts, state_path=folder / STATE_NAME, send=send)
+            raise
+        drawn = kept / HTML_NAME if windows.current.height >= config.min_records else None
         troubles = tell(complete, alerts, state_path=folder / STATE_NAME, send=send, report=drawn)
         if drawn:
             troubles += guarded("report", partial(_draw, context, seen, folder, kept))

@@ -9,6 +9,7 @@ import pytest
 
 from evaluation.errors import EnvironmentProblem
 from evaluation.types import Task, Verdict
+from monitoring import run
 from monitoring.config import AlertConfig, MonitorConfig
 from monitoring.record import read_pass
 from monitoring.run import monitor_once, record_failure
@@ -196,6 +197,19 @@ def test_a_failure_that_cannot_be_written_either_is_told_and_does_not_raise(desk
     )
     assert desk.titles() == ["lending version unknown: the monitor could not look: OSError: no space"]
     assert "findings" in [finding.check for finding in seen.findings]
+
+
+def test_findings_that_cannot_be_written_are_told_to_people_first(
+    serve, look, make_frame, desk, tmp_path, monkeypatch
+):
+    def full(*_):
+        raise EnvironmentProblem("no space left on device")
+
+    log = serve(make_frame(2000, seed=2, age_shift=20.0))
+    monkeypatch.setattr(run, "write_pass", full)
+    with pytest.raises(EnvironmentProblem, match="no space left"):
+        look(log)
+    assert len(desk.titles()) == 1
 
 
 def test_findings_that_cannot_be_written_say_where(serve, look, make_frame, tmp_path):

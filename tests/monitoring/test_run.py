@@ -199,9 +199,7 @@ def test_a_failure_that_cannot_be_written_either_is_told_and_does_not_raise(desk
     assert "findings" in [finding.check for finding in seen.findings]
 
 
-def test_findings_that_cannot_be_written_are_told_to_people_first(
-    serve, look, make_frame, desk, tmp_path, monkeypatch
-):
+def test_findings_that_cannot_be_written_are_told_to_people_first(serve, look, make_frame, desk, monkeypatch):
     def full(*_):
         raise EnvironmentProblem("no space left on device")
 

@@ -1,5 +1,6 @@
 """The application: its routes, what a request passes on its way, what starts and stops with it."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict
@@ -10,10 +11,15 @@ import anyio
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
 from mlops.packaging.bundle import Bundle
+from mlops.serving.access.access import Access
+from mlops.serving.access.house import LimitInFlight, SecurityHeaders, Timeout
+from mlops.serving.access.middleware import Authenticate, LimitRate
+from mlops.serving.config import ServeConfig
 from mlops.serving.documentation import openapi
 from mlops.serving.errors import RequestProblem
 from mlops.serving.handler import Handler
@@ -23,8 +29,15 @@ from mlops.serving.middleware import Contain, LimitBody, Observe, problem
 from mlops.serving.routes.operation import Readiness, operation_routes
 from mlops.serving.routes.predict import predict_routes
 from mlops.serving.settings import Settings
+from mlops.serving.tracing import UNTRACED, Trace, Tracing, is_wanted
 from mlops.serving.version import ServedModel, ServedVersion
 from monitoring.store.base import RequestLog
+
+_CORS: dict[str, Any] = {
+    "allow_methods": ["GET", "POST"],
+    "allow_headers": ["authorization", "content-type", "x-request-id"],
+    "expose_headers": ["x-request-id", "retry-after"],
+}
 
 
 def create_app(
@@ -38,8 +51,11 @@ def create_app(
 
     Raises UserError for a signature that JSON cannot serve.
     """
+    serve = settings.serve
     writer = RequestLogWriter(
         request_log,
+        serve.log,
+        folder=settings.log_dir,
         queue_records=settings.queue_records,
         batch_records=settings.batch_records,
         wait_s=settings.batch_wait_s,
@@ -49,26 +65,39 @@ def create_app(
     version = ServedVersion(
         bundle,
         model,
-        settings.serve,
+        serve,
         threads=settings.threads,
         done=metrics.asked,
         guarded=metrics.guarded,
     )
-    handler = Handler(version, writer, clock=clock)
+    tracing = _tracing(serve, bundle)
+    handler = Handler(version, writer, steps=tracing or UNTRACED, clock=clock)
+    access = Access.of(serve.access, namespace=bundle.model)
     readiness = Readiness()
 
     app = FastAPI(
         title=f"{bundle.model} {bundle.version}",
         version=bundle.version,
-        lifespan=_lifespan(handler, writer, readiness),
+        lifespan=_lifespan(handler, writer, access, readiness),
         redirect_slashes=False,
         # FastAPI's own telemetry would follow whatever provider a package sets up, with exceptions' messages in it.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         # First in the list is first to see a request and last to see its answer.
         middleware=[
+            *([Middleware(Trace, tracing=tracing)] if tracing is not None else []),
             Middleware(Observe, metrics=metrics),
             Middleware(Contain, metrics=metrics),
-            Middleware(LimitBody, max_bytes=settings.serve.max_body_kb * 1024),
+            Middleware(SecurityHeaders),
+            *(
+                [Middleware(CORSMiddleware, **_CORS, allow_origins=serve.access.cors)]
+                if serve.access.cors
+                else []
+            ),
+            Middleware(LimitInFlight, most=serve.max_in_flight, metrics=metrics),
+            Middleware(Timeout, seconds=serve.timeout_s, metrics=metrics),
+            Middleware(Authenticate, authenticator=access.authenticator, metrics=metrics),
+            *([Middleware(LimitRate, limits=access.limits, metrics=metrics)] if access.limits else []),
+            Middleware(LimitBody, max_bytes=serve.max_body_kb * 1024),
         ],
         exception_handlers={
             RequestProblem: _refusal(metrics),
@@ -83,17 +112,26 @@ def create_app(
 
 
 def _lifespan(
-    handler: Handler, writer: RequestLogWriter, readiness: Readiness
+    handler: Handler, writer: RequestLogWriter, access: Access, readiness: Readiness
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        access.start()
         writer.start()
         yield
         readiness.draining = True
         handler.version.batcher.close()
         await anyio.to_thread.run_sync(writer.close)
+        await access.close()
 
     return lifespan
+
+
+def _tracing(serve: ServeConfig, bundle: Bundle) -> Tracing | None:
+    if not is_wanted(serve.tracing, os.environ):
+        return None
+    facts = {"weighbridge.model": bundle.model, "weighbridge.release": bundle.release_id}
+    return Tracing.exporting(version=bundle.version, facts=facts)
 
 
 def _about(bundle: Bundle, model: ServedModel, loaded_at: datetime) -> dict[str, Any]:

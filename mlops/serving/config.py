@@ -20,6 +20,15 @@ class ServeConfig(Section):
     batching: Literal["auto", "off"] = Field(
         "auto", description="Whether requests that wait for the model are asked together."
     )
+    timeout_s: float = Field(
+        30, gt=0, le=3600, description="Of one request, from its first byte to its answer."
+    )
+    max_in_flight: int = Field(
+        256, ge=1, le=100_000, description="Requests at once; one more is answered 503."
+    )
+    tracing: bool | None = Field(
+        None, description="OpenTelemetry; unset: where OTEL_EXPORTER_OTLP_ENDPOINT names a collector."
+    )
     log: LogConfig = LogConfig()
     guards: GuardsConfig = GuardsConfig()
     access: AccessConfig = AccessConfig()

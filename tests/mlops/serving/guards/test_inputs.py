@@ -76,6 +76,16 @@ def test_clip_gives_the_nearest_that_training_saw(guards, row, values, becomes, 
     assert repr(kept) == repr([row(**becomes)] * copies)
 
 
+def test_among_many_rows_each_keeps_its_place(guards, row):
+    rows = [row(age=500 if number % 700 == 3 else 30 + number % 7) for number in range(2500)]
+    kept, flags = guards({"out_of_range": "clip"}).before(rows)
+    assert [number for number, found in enumerate(flags) if found] == [3, 703, 1403, 2103]
+    assert [values[0] for values in kept] == [90 if values[0] == 500 else values[0] for values in rows]
+    with pytest.raises(Rejected) as refused:
+        guards({"out_of_range": "reject"}).before(rows)
+    assert [item.field for item in refused.value.fields] == [f"records.{n}.age" for n in (3, 703, 1403, 2103)]
+
+
 def test_bounds_of_the_policy_come_before_those_of_training(guards, row):
     config = {"fields": {"age": {"out_of_range": "clip", "low": 20.5, "high": 40.5}, "income": {"low": 1000}}}
     kept, flags = guards(config).before([row(age=19), row(age=41), row(income=900.0), row(income=2e6)])

@@ -22,7 +22,8 @@ from mlops.serving.access.reasons import Reason
 _LOG = logging.getLogger("weighbridge.access")
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 # A Redis nearby answers in a millisecond or so; no caller should wait long for one that does not.
-_REDIS_WITHIN_S = 0.1
+_REDIS_WITHIN_S = 0.25
+_REDIS_CONNECTIONS = 16
 _REDIS_PAUSE_S = 1.0
 # Beyond so many the caller who has been silent for the longest starts anew; a caller takes some 300 bytes.
 _MOST_CALLERS = 100_000
@@ -122,11 +123,14 @@ class InRedis:
         from limits.errors import ConfigurationError
         from limits.storage import storage_from_string
 
-        options: dict[str, Any] = {"implementation": "redispy"}
-        if password:
-            options["password"] = password
         try:
-            self._storage: Any = storage_from_string(f"async+{url}", **options)
+            from redis.asyncio import BlockingConnectionPool
+
+            # A burst waits for one of a few connections; as many new ones as requests took longer than the limit.
+            options = {"password": password} if password else {}
+            self._pool = BlockingConnectionPool.from_url(url, max_connections=_REDIS_CONNECTIONS, **options)
+            more: dict[str, Any] = {"implementation": "redispy", "connection_pool": self._pool}
+            storage: Any = storage_from_string(f"async+{url}", **more)
         except (ConfigurationError, ImportError, ValueError):
             raise UserError(
                 "no limits can be counted in Redis",
@@ -135,7 +139,7 @@ class InRedis:
             ) from None
         self._window = window
         self._item = RateLimitItemPerSecond(window.amount, window.seconds, namespace)
-        self._limiter = SlidingWindowCounterRateLimiter(self._storage)
+        self._limiter = SlidingWindowCounterRateLimiter(storage)
         self._own = InMemory(window)
         self._ask_again_at = 0.0
         self._down = False
@@ -160,9 +164,7 @@ class InRedis:
 
     async def close(self) -> None:
         """Let go of its connections."""
-        client = getattr(getattr(self._storage, "bridge", None), "storage", None)
-        if client is not None:
-            await client.aclose()
+        await self._pool.aclose()
 
     async def _ask(self, name: str) -> float | None:
         if await self._limiter.hit(self._item, self._window.reason, name):

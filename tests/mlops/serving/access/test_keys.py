@@ -128,7 +128,6 @@ def entries(*changes):
         entries({"scopes": []}),
         entries({"created": "2026-01-01T00:00:00"}),
         entries({"sha256": "secret-marker"}),
-        entries({"secret-marker": 1}),
         entries({}, {}),
     ],
 )
@@ -138,7 +137,7 @@ def test_a_file_of_something_else_is_refused_and_not_quoted(file, content):
     for read in (file.read, lambda: watch(file), lambda: KeyWatch.of({API_KEYS: content})):
         with pytest.raises(UserError) as caught:
             read()
-        assert "secret-marker" not in str(caught.value).replace("secret-marker: Extra", "")
+        assert "secret-marker" not in str(caught.value)
 
 
 def test_a_server_that_wants_keys_needs_to_be_told_where():

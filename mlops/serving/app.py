@@ -1,10 +1,16 @@
 """The application: its routes, what a request passes on its way, what starts and stops with it."""
 
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import anyio
@@ -26,6 +32,7 @@ from mlops.serving.handler import Handler
 from mlops.serving.log.writer import RequestLogWriter
 from mlops.serving.metrics import Metrics
 from mlops.serving.middleware import Contain, LimitBody, Observe, problem
+from mlops.serving.reload import Follower, Seat
 from mlops.serving.routes.operation import Readiness, operation_routes
 from mlops.serving.routes.predict import predict_routes
 from mlops.serving.settings import Settings
@@ -40,15 +47,18 @@ _CORS: dict[str, Any] = {
 }
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - what it is put together from
     bundle: Bundle,
     model: ServedModel,
     request_log: RequestLog,
     settings: Settings,
+    *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    follower: Follower | None = None,
 ) -> FastAPI:
     """Put the server of one lane together; `app.state.readiness` is for whoever stops it.
 
+    follower: puts other versions in this one's place while the server runs.
     Raises UserError for a signature that JSON cannot serve.
     """
     serve = settings.serve
@@ -62,23 +72,30 @@ def create_app(
         clock=clock,
     )
     metrics = Metrics(bundle, writer.state)
-    version = ServedVersion(
-        bundle,
-        model,
-        serve,
-        threads=settings.threads,
-        done=metrics.asked,
-        guarded=metrics.guarded,
-    )
+
+    def prepare(bundle: Bundle, model: ServedModel) -> ServedVersion:
+        counts = metrics.of(bundle)
+        return ServedVersion(
+            bundle,
+            model,
+            serve,
+            threads=settings.threads,
+            done=counts.asked,
+            guarded=counts.guarded,
+            clock=clock,
+        )
+
     tracing = _tracing(serve, bundle)
-    handler = Handler(version, writer, steps=tracing or UNTRACED, clock=clock)
+    handler = Handler(prepare(bundle, model), writer, steps=tracing or UNTRACED, clock=clock)
     access = Access.of(serve.access, namespace=bundle.model)
     readiness = Readiness()
+    seat = Seat(handler, metrics, prepare)
+    beside = (metrics.kept_fresh, nullcontext if follower is None else partial(follower.following, seat))
 
     app = FastAPI(
         title=f"{bundle.model} {bundle.version}",
         version=bundle.version,
-        lifespan=_lifespan(handler, writer, access, readiness),
+        lifespan=_lifespan(handler, writer, access, readiness, beside),
         redirect_slashes=False,
         # FastAPI's own telemetry would follow whatever provider a package sets up, with exceptions' messages in it.
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -106,20 +123,27 @@ def create_app(
     )
     app.state.readiness = readiness
     app.include_router(predict_routes(handler, metrics))
-    app.include_router(operation_routes(readiness, metrics, _about(bundle, model, clock())))
+    app.include_router(operation_routes(readiness, metrics, handler))
     app.openapi = openapi(app, handler)  # type: ignore[method-assign]
     return app
 
 
 def _lifespan(
-    handler: Handler, writer: RequestLogWriter, access: Access, readiness: Readiness
+    handler: Handler,
+    writer: RequestLogWriter,
+    access: Access,
+    readiness: Readiness,
+    beside: Sequence[Callable[[], AbstractContextManager[None]]],
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         access.start()
         writer.start()
-        yield
-        readiness.draining = True
+        with ExitStack() as running:
+            for each in beside:
+                running.enter_context(each())
+            yield
+            readiness.draining = True
         handler.version.batcher.close()
         await anyio.to_thread.run_sync(writer.close)
         await access.close()
@@ -134,23 +158,9 @@ def _tracing(serve: ServeConfig, bundle: Bundle) -> Tracing | None:
     return Tracing.exporting(version=bundle.version, facts=facts)
 
 
-def _about(bundle: Bundle, model: ServedModel, loaded_at: datetime) -> dict[str, Any]:
-    return {
-        "model": bundle.model,
-        "version": bundle.version,
-        "release_id": bundle.release_id,
-        "task": str(bundle.task),
-        "threshold": bundle.threshold,
-        "model_digest": bundle.model_digest,
-        "decision_digest": bundle.decision_digest,
-        "loaded_at": loaded_at.isoformat(timespec="seconds"),
-        "inputs": [asdict(field) for field in model.inputs],
-    }
-
-
 def _refusal(metrics: Metrics) -> Any:
     async def answer(request: Request, error: RequestProblem) -> Response:
-        metrics.failed(error.kind)
+        metrics.failed(error.kind, getattr(request.state, "lane", None))
         request.state.problem = error.kind
         response = problem(error.status, error.detail, request.state.request_id, fields=error.fields)
         if error.status == 503:

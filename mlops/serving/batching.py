@@ -25,6 +25,8 @@ _MOST_COSTS = 4.0
 _PAUSE_S = 0.001
 # Older calls count less: a machine that became busy is believed after some hundred calls.
 _MEMORY = 0.98
+# What the names of threads that ask a model begin with.
+THREADS = "model"
 
 
 @dataclass
@@ -108,12 +110,14 @@ class Batcher:
         self._timer = timer
         self._done = done
         self._together = cost is not None and cost.pays
-        self._pool = ThreadPoolExecutor(1 if self._together else threads, thread_name_prefix="model")
+        self._pool = ThreadPoolExecutor(1 if self._together else threads, thread_name_prefix=THREADS)
         self._waiting: deque[_Waiting] = deque()
         self._rows = 0
         self._busy = False
         self._around = 1
         self._hold: asyncio.TimerHandle | None = None
+        self._open = 0
+        self._all_answered: asyncio.Event | None = None
 
     @property
     def together(self) -> bool:
@@ -122,6 +126,26 @@ class Batcher:
 
     async def submit(self, rows: Sequence[Row]) -> Said:
         """The model's labels and scores for these rows, in order; raises what the model raises."""
+        self._open += 1
+        try:
+            return await self._submit(rows)
+        finally:
+            self._open -= 1
+            if self._open == 0 and self._all_answered is not None:
+                self._all_answered.set()
+
+    async def drain(self) -> None:
+        """Return when everything that was submitted is answered or given up, and take no more."""
+        if self._open:
+            self._all_answered = asyncio.Event()
+            await self._all_answered.wait()
+        self.close()
+
+    def close(self) -> None:
+        """Take no more; does not wait for calls that run."""
+        self._pool.shutdown(wait=False)
+
+    async def _submit(self, rows: Sequence[Row]) -> Said:
         loop = asyncio.get_running_loop()
         if not self._together:
             return await loop.run_in_executor(self._pool, self._timed, rows)
@@ -131,10 +155,6 @@ class Batcher:
         if not self._busy:
             self._go_or_hold(loop)
         return await waiting.answer
-
-    def close(self) -> None:
-        """Let calls that run come to their end, and take no more."""
-        self._pool.shutdown(wait=True)
 
     def _go_or_hold(self, loop: asyncio.AbstractEventLoop) -> None:
         """Ask now if all who were around are here; else once no row has come for a pause."""

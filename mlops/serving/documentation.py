@@ -19,9 +19,13 @@ def openapi(app: FastAPI, handler: Handler) -> Callable[[], dict[str, Any]]:
     """Make FastAPI's `openapi` method: bodies are read by the handler, so their schemas are added here."""
 
     def build() -> dict[str, Any]:
-        if not app.openapi_schema:
+        bundle = handler.version.bundle
+        # Another version may have taken over since it was made.
+        if not app.openapi_schema or app.openapi_schema["info"]["version"] != bundle.version:
             schemas, example = handler.version.schemas, dict(handler.version.example)
-            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            document = get_openapi(
+                title=f"{bundle.model} {bundle.version}", version=bundle.version, routes=app.routes
+            )
             forms: dict[str, Form] = {
                 "one": (schemas.one, {"record": example}),
                 "many": (schemas.many, {"records": [example]}),

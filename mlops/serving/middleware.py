@@ -41,6 +41,13 @@ class Observe:
         name = request_id(Headers(scope=scope).get("x-request-id"))
         scope.setdefault("state", {})["request_id"] = name
         status = CLIENT_CLOSED
+        told = False
+
+        def tell() -> None:
+            nonlocal told
+            if not told:
+                told = True
+                self._tell(scope, name, status, self._timer() - started)
 
         async def send_named(message: Message) -> None:
             nonlocal status
@@ -48,16 +55,19 @@ class Observe:
                 status = message["status"]
                 MutableHeaders(scope=message)["x-request-id"] = name
             await send(message)
+            # Not only when the application returns: after a 504 the model may go on for long.
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                tell()
 
         try:
             await self._app(scope, receive, send_named)
         finally:
-            self._tell(scope, name, status, self._timer() - started)
+            tell()
 
     def _tell(self, scope: Scope, name: str, status: int, seconds: float) -> None:
         # Paths that no route has would make a measurement each.
         route = getattr(scope.get("route"), "path", "other")
-        self._metrics.request(route, status, seconds)
+        self._metrics.request(route, status, seconds, scope["state"].get("lane"))
         facts = {
             "method": scope["method"],
             "path": quote(scope["path"], safe="/")[:_MAX_PATH],
@@ -65,8 +75,10 @@ class Observe:
             "ms": round(seconds * 1000, 2),
             "request_id": name,
         }
-        if kind := scope["state"].get("problem"):
-            facts["problem"] = kind
+        state = scope["state"]
+        facts |= {fact: state[fact] for fact in ("problem", "reason") if fact in state}
+        if (caller := state.get("caller")) is not None:
+            facts["caller"] = caller.id
         _ACCESS.info("request", extra={"facts": facts})
 
 

@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import numpy as np
@@ -54,8 +55,10 @@ class ServedVersion:
         threads: int,
         done: Callable[[int, float], None] = lambda _rows, _seconds: None,
         guarded: Count = count_nothing,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.bundle = bundle
+        self.loaded_at = clock()
         self.inputs = model.inputs
         self.classes = model.classes
         self.schemas = Schemas(model.inputs, max_records=config.max_records)

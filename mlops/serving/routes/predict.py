@@ -26,8 +26,11 @@ def predict_routes(handler: Handler, metrics: Metrics) -> APIRouter:
     @router.post("/predict", response_model=Answer, responses=refusals)
     async def predict(request: Request) -> Response:
         """Answer for one record, a list of records, or a list of values a column."""
-        answer = await handler.predict(await json_body(request), call_of(request))
-        metrics.predicted(len(answer.predictions))
+        body = await json_body(request)
+        # Whatever becomes of it, it is counted for the version that it meets now.
+        lane = request.state.lane = metrics.lane
+        answer = await handler.predict(body, call_of(request))
+        metrics.predicted(len(answer.predictions), lane)
         return Response(to_json(answer), media_type="application/json")
 
     @router.post("/feedback", response_model=Accepted, responses=refusals)

@@ -12,7 +12,7 @@ SECRET = "s3cr3t-4711"
 class TestOperation:
     def test_health(self, client):
         assert client.get("/health/live").json() == {"status": "live"}
-        assert client.get("/health/ready").json() == {"status": "ready"}
+        assert client.get("/health/ready").json() == {"status": "ready", "version": "3"}
         client.app.state.readiness.draining = True
         assert client.get("/health/live").status_code == 200
         assert client.get("/health/ready").status_code == 503
@@ -77,6 +77,7 @@ class TestOperation:
             "path": "/v1/predict",
             "status": 200,
             "request_id": "r-1",
+            "caller": "anyone",
         }
 
     def test_the_log_line_of_a_refused_request_says_why(self, client, caplog):

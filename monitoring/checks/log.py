@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from evaluation.types import Estimate, Verdict
 from monitoring.checks.base import CONFIDENCE, WatchContext
@@ -14,6 +14,8 @@ NAME = "log"
 _SILENT_AFTER = timedelta(minutes=1)
 # One failed append that succeeds when it is repeated is nothing to wake anybody for.
 _STUCK_AFTER = timedelta(seconds=10)
+# A store that neither takes nor refuses.
+_HANGS_AFTER = timedelta(minutes=1)
 _LOST_WITHIN = timedelta(minutes=10)
 
 
@@ -55,16 +57,17 @@ def _waiting(context: WatchContext) -> Finding:
         each
         for each in at_work
         if each not in silent
-        and each.failing_since is not None
-        and each.failing_since <= context.now - _STUCK_AFTER
+        and (
+            _since(each.failing_since, context) > _STUCK_AFTER or _since(each.oldest, context) > _HANGS_AFTER
+        )
     ]
     troubles = []
     if stuck:
-        minutes = (
-            context.now - min(each.failing_since or context.now for each in stuck)
-        ).total_seconds() / 60
+        longest = max(
+            max(_since(each.failing_since, context), _since(each.oldest, context)) for each in stuck
+        )
         troubles.append(
-            f"{len(stuck)} of {len(at_work)} writers can't store since {minutes:.0f} min: "
+            f"{len(stuck)} of {len(at_work)} writers can't store since {longest.total_seconds() / 60:.0f} min: "
             f"{sum(each.waiting for each in stuck)} records wait; is the disk full, or the store down?"
         )
     if on_disk := sum(each.waiting for each in silent if each.on_disk):
@@ -76,6 +79,10 @@ def _waiting(context: WatchContext) -> Finding:
     count = sum(max(1, each.waiting) for each in stuck) + on_disk + in_memory
     said = "; ".join(troubles) or f"{len(at_work)} writers at work, none in trouble"
     return _finding("waiting", count, said, Severity.WARNING, context.writers)
+
+
+def _since(moment: datetime | None, context: WatchContext) -> timedelta:
+    return timedelta(0) if moment is None else context.now - moment
 
 
 def _finding(

@@ -1,5 +1,6 @@
 """One Delta Lake table of dated rows that several processes append to."""
 
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -159,8 +160,7 @@ class DayTable:
                 return
 
     def _landed(self, batch: str, mark: Mark | None) -> bool:
-        table = self._open()
-        if table is None:
+        if (table := self._open()) is None:
             return False
         if mark:
             return self._holds(table, mark)
@@ -187,8 +187,9 @@ class DayTable:
             self._table.update_incremental()
             return self._table
         for attempt in range(_CREATE_ATTEMPTS):
+            table = self._open()
             try:
-                if (table := self._open()) is not None:
+                if table is not None:
                     self._table = widen(table, self._later, self._configuration)
                     return self._table
                 self._create()
@@ -223,10 +224,15 @@ class DayTable:
             raise
         except Exception as error:
             raise EnvironmentProblem(
-                f"cannot {deed} the request log at {self._address}: {type(error).__name__}: {error}",
+                f"cannot {deed} the request log at {self._address}: {type(error).__name__}: {_plain(error)}",
                 expected="a Delta Lake table that this process may read and write, and free space",
                 next_step="check the folder; weighbridge_log_queue_records at /metrics tells how many records wait",
             ) from error
+
+
+def _plain(error: Exception) -> str:
+    """Its message in one line, without the colours that deltalake gives to some."""
+    return " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())
 
 
 def _from(rows: pl.LazyFrame, start: datetime) -> pl.LazyFrame:

@@ -21,7 +21,7 @@ def look(make_context, make_frame):
             name: context.now - dt.timedelta(seconds=value)
             for change in changes
             for name, value in change.items()
-            if name in ("at", "lost_at", "failing_since")
+            if name in ("at", "oldest", "lost_at", "failing_since")
         }
         writers = tuple(
             replace(well, **{**change, **{name: ago[name] for name in change if name in ago}})
@@ -47,6 +47,7 @@ def test_writers_that_are_well_pass(look):
     ("change", "message"),
     [
         ({"failing_since": 180, "waiting": 40}, "1 of 1 writers can't store since 3 min: 40 records wait"),
+        ({"oldest": 120, "waiting": 9}, "1 of 1 writers can't store since 2 min: 9 records wait"),
         ({"failing_since": 60}, "1 of 1 writers can't store since 1 min: 0 records wait"),
         (
             {"at": 300, "waiting": 7, "on_disk": True},
@@ -65,7 +66,7 @@ def test_records_that_cannot_be_stored_are_a_warning(look, change, message):
     "change",
     [
         {"failing_since": 5, "waiting": 3},
-        {"waiting": 500},
+        {"waiting": 500, "oldest": 40},
         {"at": 300},
         {"failing_since": 99, "ended": True},
     ],

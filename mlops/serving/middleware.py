@@ -96,7 +96,11 @@ class Contain:
         async def send_noted(message: Message) -> None:
             nonlocal begun
             begun = begun or message["type"] == "http.response.start"
-            await send(message)
+            try:
+                await send(message)
+            except RuntimeError as error:
+                # uvloop's word for a caller who sent several requests in one piece and hung up before the answers.
+                raise ClientDisconnect from error
 
         try:
             await self._app(scope, receive, send_noted)

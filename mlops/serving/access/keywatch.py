@@ -11,7 +11,7 @@ from mlops.serving.access.callers import Caller
 from mlops.serving.access.keys import API_KEYS, Keyring, marks, read_keys
 from mlops.serving.access.reasons import Reason
 
-_LOG = logging.getLogger("weighbridge.access")
+_LOG = logging.getLogger("weighbridge.door")
 _LOOK_EVERY_S = 1.0
 _MARK_EVERY_S = 60.0
 _Version = tuple[int, int, int] | None

@@ -19,7 +19,7 @@ from mlops.serving.access.callers import ANYONE, Caller
 from mlops.serving.access.config import REDIS_PASSWORD, AccessConfig
 from mlops.serving.access.reasons import Reason
 
-_LOG = logging.getLogger("weighbridge.access")
+_LOG = logging.getLogger("weighbridge.door")
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 # A Redis nearby answers in a millisecond or so; no caller should wait long for one that does not.
 _REDIS_WITHIN_S = 0.25

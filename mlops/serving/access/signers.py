@@ -13,7 +13,7 @@ import jwt
 
 from mlops.serving.access.config import OidcConfig, is_loopback, require_safe_url
 
-_LOG = logging.getLogger("weighbridge.access")
+_LOG = logging.getLogger("weighbridge.door")
 _FETCH_WITHIN_S = 5.0
 _MOST_BYTES = 256 * 1024
 _MOST_KEYS = 100

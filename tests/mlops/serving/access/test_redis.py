@@ -109,7 +109,7 @@ def test_while_it_is_away_each_process_counts_for_itself(redis, caplog):
 
     with caplog.at_level("INFO"):
         story(found, tell=tell)
-    mine = [record for record in caplog.records if record.name == "weighbridge.access"]
+    mine = [record for record in caplog.records if record.name == "weighbridge.door"]
     assert [record.message for record in mine] == [
         "redis is down, limits are counted in this process",
         "redis is back",

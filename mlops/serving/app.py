@@ -103,17 +103,18 @@ def create_app(  # noqa: PLR0913 - what it is put together from
         middleware=[
             *([Middleware(Trace, tracing=tracing)] if tracing is not None else []),
             Middleware(Observe, metrics=metrics),
-            Middleware(Contain, metrics=metrics),
             Middleware(SecurityHeaders),
+            Middleware(Contain, metrics=metrics),
             *(
                 [Middleware(CORSMiddleware, **_CORS, allow_origins=serve.access.cors)]
                 if serve.access.cors
                 else []
             ),
-            Middleware(LimitInFlight, most=serve.max_in_flight, metrics=metrics),
-            Middleware(Timeout, seconds=serve.timeout_s, metrics=metrics),
             Middleware(Authenticate, authenticator=access.authenticator, metrics=metrics),
             *([Middleware(LimitRate, limits=access.limits, metrics=metrics)] if access.limits else []),
+            # Inside of the door: neither strangers nor callers over their rate take others' places.
+            Middleware(LimitInFlight, most=serve.max_in_flight, metrics=metrics),
+            Middleware(Timeout, seconds=serve.timeout_s, metrics=metrics),
             Middleware(LimitBody, max_bytes=serve.max_body_kb * 1024),
         ],
         exception_handlers={

@@ -87,6 +87,7 @@ class RequestLogWriter:
             self._queue = JournalQueue(journal, self._log, self._privacy, self._counts, self._bounds)
         self._queue.start()
         if self._slot is not None:
+            self._slot.tell(self._told())
             for target in (self._tell, self._replay):
                 thread = threading.Thread(target=target, name=f"request-log{target.__name__}", daemon=True)
                 thread.start()

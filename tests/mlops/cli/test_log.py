@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import io
 
 import pytest
 
@@ -98,9 +99,7 @@ def test_erase_finds_a_subject_under_its_hash_and_says_so(log, serve, log_dir, c
 
 def test_erase_asks_first(log, serve, log_dir, monkeypatch, capsys):
     serve([record("a", customer="ada")])
-    monkeypatch.setattr(
-        "typer.confirm", lambda text, **_: print(text) or (_ for _ in ()).throw(KeyboardInterrupt)
-    )
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     assert log("erase", "--subject", "ada") == 130
     assert "1 rows name it under 'customer'; remove them for good?" in capsys.readouterr().out
     assert DeltaRequestLog(log_dir).read(model="small").height == 1

@@ -102,7 +102,7 @@ def _example(target: "Target", key: str | None) -> dict[str, Any]:
     try:
         answer = httpx.get(f"{target.base}/openapi.json", headers=headers, timeout=10)
         content = answer.json()["paths"][_ROUTE]["post"]["requestBody"]["content"]
-        found: dict[str, Any] = content["application/json"]["example"]
+        found: dict[str, Any] = content["application/json"]["examples"]["many"]["value"]
         len(found["records"])
     except httpx.HTTPError as error:
         raise EnvironmentProblem(

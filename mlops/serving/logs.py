@@ -42,3 +42,5 @@ def log_as_json(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # One line a request comes from our own middleware.
     logging.getLogger("uvicorn.access").disabled = True
+    # It names whole addresses at this level; the path of a webhook may be a secret.
+    logging.getLogger("httpx").setLevel(logging.WARNING)

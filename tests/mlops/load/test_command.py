@@ -13,8 +13,8 @@ def document(content):
     return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(content), content)
 
 
-def openapi(**example):
-    media = {"application/json": example}
+def openapi(**examples):
+    media = {"application/json": {"examples": examples}}
     return json.dumps({"paths": {"/v1/predict": {"post": {"requestBody": {"content": media}}}}}).encode()
 
 
@@ -33,7 +33,9 @@ QUICK = ("--clients", "2", "--seconds", "0.2")
 
 def test_a_load_on_the_servers_own_example(scripted, weighbridge, tmp_path, monkeypatch):
     monkeypatch.setenv("WEIGHBRIDGE_API_KEY", "wb_s3cr3t")
-    server = scripted(lambda number: ([document(b"{}" if number else openapi(example=EXAMPLE))], False))
+    server = scripted(
+        lambda number: ([document(b"{}" if number else openapi(many={"value": EXAMPLE}))], False)
+    )
     code, out, _ = weighbridge("load", server.url, *QUICK, "--json", str(tmp_path / "found.json"))
     assert code == 0
     assert "2 clients" in out

@@ -34,6 +34,23 @@ def versions(deployment: Deployment) -> tuple[str | None, str | None]:
     return tuple(placed.lane.version if placed else None for placed in found)
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_the_router_is_not_open_to_other_machines_by_accident(house, host):
+    def rollout(**access):
+        serve = ServeConfig.model_validate({"host": host, "port": 0, "access": access})
+        return Rollout(house.home, serve, RolloutConfig(), house.target())
+
+    with pytest.raises(UserError, match="other machines could ask the model"):
+        rollout().deploy(house.bundle("1"), **house.names("1"))
+    assert house.running() == {}
+    assert StateFile(house.serving).read() is None
+    rollout(keys=True).deploy(house.bundle("1"), **house.names("1"))
+    with pytest.raises(UserError, match="nobody is asked for a key"):
+        rollout().deploy(house.bundle("2"), **house.names("2"))
+    assert list(house.running().values()) == ["1"]
+    rollout(open=True).stop()
+
+
 def test_no_request_fails_through_deployments_and_rollback(house):
     rollout = house.rollout()
     deployment = rollout.deploy(house.bundle("1"), **house.names("1"))

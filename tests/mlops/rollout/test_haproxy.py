@@ -91,6 +91,15 @@ def test_the_client_is_named_to_the_lane_and_the_server_not_to_the_client(haprox
         assert answer.headers["Server"] is None
 
 
+def test_what_a_caller_says_of_its_address_does_not_reach_the_lane(haproxy, placed):
+    router = haproxy.start("127.0.0.1", 0, [placed("1", slot=1, weight=100)])
+    lie = {"X-Forwarded-For": "192.0.2.1"}
+    with urllib.request.urlopen(urllib.request.Request(f"{router.url}/headers", headers=lie)) as answer:
+        said = answer.read()
+    assert b"192.0.2.1" not in said
+    assert b'"x-forwarded-for": "127.0.0.1"' in said
+
+
 def test_each_request_has_a_connection_of_its_own_to_the_lane(haproxy, placed):
     """Over a kept one, 8 of 380 requests were lost to a lane that closed it just then."""
     router = haproxy.start("127.0.0.1", 0, [placed("1", slot=1, weight=100)])

@@ -13,6 +13,7 @@ from mlops.rollout.probe import Clock, wait_ready
 from mlops.rollout.targets.base import Lane, Target
 from mlops.rollout.targets.build import build_target
 from mlops.rollout.targets.local import LocalTarget
+from mlops.serving.access.keys import API_KEYS
 from mlops.serving.config import ServeConfig
 
 
@@ -52,6 +53,21 @@ def test_the_command_is_that_of_the_server(tmp_path):
         "lending", "3", "r", "local", "127.0.0.1", 20801, lane.handle, str(tmp_path / "bundle"), lane.log
     )
     assert Path(lane.log).parent == tmp_path / "lanes"
+
+
+@pytest.mark.parametrize("given", [None, "/run/keys.json", '{"keys": []}'])
+def test_a_lane_is_told_where_the_keys_are(tmp_path, monkeypatch, given):
+    monkeypatch.delenv(API_KEYS, raising=False)
+    if given:
+        monkeypatch.setenv(API_KEYS, given)
+    (tmp_path / "bundle").mkdir()
+    echo = (sys.executable, "-S", "-E", "-c", f"import os; print(os.environ[{API_KEYS!r}])")
+    target = LocalTarget(ServeConfig(), tmp_path / "lanes", tmp_path / "keys.json", command=echo)
+    names = {"version": "3", "release_id": "r", "model": "lending"}
+    lane = target.start(str(tmp_path / "bundle"), **names, port=20801, log_dir=tmp_path / "log")
+    while target.alive(lane):
+        pass
+    assert target.log_tail(lane, lines=5) == (given or str(tmp_path / "keys.json"),)
 
 
 def test_a_lane_runs_until_it_is_stopped(house):

@@ -51,7 +51,9 @@ def _serve(path: Path, settings: Settings) -> None:
         bundle = Bundle.open(path)
         imported = time.perf_counter()
         model = load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold)
-        app = create_app(bundle, model, DeltaRequestLog(settings.log_dir), settings)
+        log = settings.serve.log
+        request_log = DeltaRequestLog(log.at or settings.log_dir, keep=log.keep)
+        app = create_app(bundle, model, request_log, settings)
         facts = {
             "model": bundle.model,
             "version": bundle.version,

@@ -7,11 +7,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from mlops.serving.handler import Handler
+from mlops.serving.handler import Form, Handler
 from mlops.serving.ids import uuid7
 
 # A body's schema, and a sample of it.
-Form = tuple[type[BaseModel], dict[str, Any]]
+Body = tuple[type[BaseModel], dict[str, Any]]
 _REF = "#/components/schemas/{model}"
 
 
@@ -26,12 +26,13 @@ def openapi(app: FastAPI, handler: Handler) -> Callable[[], dict[str, Any]]:
             document = get_openapi(
                 title=f"{bundle.model} {bundle.version}", version=bundle.version, routes=app.routes
             )
-            forms: dict[str, Form] = {
+            forms: dict[str, Body] = {
                 "one": (schemas.one, {"record": example}),
                 "many": (schemas.many, {"records": [example]}),
                 "columns": (schemas.columns, {"columns": {name: [value] for name, value in example.items()}}),
             }
             _add_body(document, "/v1/predict", forms)
+            _add_arrow(document, "/v1/predict")
             label = {"labels": [{"id": f"{uuid7()}-0", "label": 1}]}
             _add_body(document, "/v1/feedback", {"labels": (schemas.feedback, label)})
             app.openapi_schema = document
@@ -40,7 +41,7 @@ def openapi(app: FastAPI, handler: Handler) -> Callable[[], dict[str, Any]]:
     return build
 
 
-def _add_body(document: dict[str, Any], path: str, forms: Mapping[str, Form]) -> None:
+def _add_body(document: dict[str, Any], path: str, forms: Mapping[str, Body]) -> None:
     components = document.setdefault("components", {}).setdefault("schemas", {})
     references = []
     for model, _ in forms.values():
@@ -56,3 +57,11 @@ def _add_body(document: dict[str, Any], path: str, forms: Mapping[str, Form]) ->
         "required": True,
         "content": {"application/json": content},
     }
+
+
+def _add_arrow(document: dict[str, Any], path: str) -> None:
+    """The same columns as an Apache Arrow IPC stream, and the answer as one."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    post = document["paths"][path]["post"]
+    post["requestBody"]["content"][Form.ARROW.value] = binary
+    post["responses"]["200"]["content"][Form.ARROW.value] = binary

@@ -6,7 +6,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
+
+import anyio
 
 from evaluation.types import Task
 from mlops.serving.access.callers import ANYONE, Caller
@@ -22,6 +25,15 @@ from monitoring.store.base import LabelRecord, RequestRecord
 
 _LOG = logging.getLogger("weighbridge.handler")
 Scalar = bool | int | float | str
+# From so many bytes, reading takes longer than a turn of the event loop should.
+_LARGE = 64 * 1024
+
+
+class Form(StrEnum):
+    """How a body is written, by media type."""
+
+    JSON = "application/json"
+    ARROW = "application/vnd.apache.arrow.stream"
 
 
 @dataclass(frozen=True)
@@ -82,15 +94,15 @@ class Handler:
         self._writer = writer
         self._clock = clock
 
-    async def predict(self, body: bytes, call: Call) -> Answer:
-        """Answer for the records in a JSON body, and put them into the log.
+    async def predict(self, body: bytes, call: Call, form: Form = Form.JSON) -> Answer:
+        """Answer for the records in a body, and put them into the log.
 
         Raises BadSyntax, Invalid, Rejected, ModelFailed, or NotRecorded where the log cannot keep its promise.
         """
         started = time.perf_counter()
         version = self.version
         with self._steps.step("validate"):
-            asked = version.schemas.read(parse(body))
+            asked = await _read(version, body, form)
             rows, seen = version.guards.before(asked.rows) if version.guards.active else (asked.rows, None)
         labels, scores = await self._ask(version, rows, call)
         labels, scores, said = version.guards.after(labels, scores)
@@ -155,6 +167,21 @@ class Handler:
             )
             for row, said in zip(rows, predictions, strict=True)
         ]
+
+
+async def _read(version: ServedVersion, body: bytes, form: Form) -> Asked:
+    """The rows in a body; a large one is read in a thread, so that small ones need not wait for it."""
+    if len(body) > _LARGE:
+        return await anyio.to_thread.run_sync(_parse, version, body, form)
+    return _parse(version, body, form)
+
+
+def _parse(version: ServedVersion, body: bytes, form: Form) -> Asked:
+    if form is Form.ARROW:
+        from mlops.serving import arrow
+
+        return arrow.read(body, version.inputs, max_records=version.schemas.max_records)
+    return version.schemas.read(parse(body))
 
 
 def _truth(task: Task, known: dict[Any, Any], label: Label, number: int) -> Scalar:

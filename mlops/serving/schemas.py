@@ -23,12 +23,12 @@ from mlops.packaging.load import InputField
 from mlops.serving.errors import FieldProblem, Invalid
 
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-_MAX_TEXT = 10_000
-_FLOAT32 = 3.4028234663852886e38
+MAX_TEXT = 10_000
+FLOAT32 = 3.4028234663852886e38
 
 Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Number = Annotated[float, AllowInfNan(allow_inf_nan=False)]
-Text = Annotated[str, Field(max_length=_MAX_TEXT)]
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 Request = TypeVar("Request", bound=BaseModel)
@@ -48,7 +48,7 @@ def _naive_utc(moment: datetime) -> datetime:
 
 _KINDS: Mapping[str, Any] = {
     "double": Number,
-    "float": Annotated[float, Field(ge=-_FLOAT32, le=_FLOAT32)],
+    "float": Annotated[float, Field(ge=-FLOAT32, le=FLOAT32)],
     "long": Int64,
     "integer": Int32,
     "string": Text,
@@ -95,6 +95,7 @@ class Schemas:
     """
 
     def __init__(self, inputs: Sequence[InputField], *, max_records: int) -> None:
+        self.max_records = max_records
         self.names = tuple(field.name for field in inputs)
         # Features may be called anything; inside, they are f0, f1, ... and their names are aliases.
         self._slots = tuple(f"f{number}" for number in range(len(inputs)))
@@ -130,7 +131,7 @@ class Schemas:
             one: Any = validate(self.one, content)
             return Asked([self._row(one.record)], None if one.id is None else [one.id])
         many: Any = validate(self.many, content)
-        return Asked([self._row(record) for record in many.records], _distinct(many.ids, len(many.records)))
+        return Asked([self._row(record) for record in many.records], distinct(many.ids, len(many.records)))
 
     def _of_columns(self, request: Any) -> Asked:
         found = [vars(request.columns)[slot] for slot in self._slots]
@@ -139,7 +140,7 @@ class Schemas:
             raise Invalid("columns do not fit", [FieldProblem("columns", "should be equally long")])
         count = lengths.pop()
         whole = [[None] * count if values is None else values for values in found]
-        return Asked(list(zip(*whole, strict=True)), _distinct(request.ids, count))
+        return Asked(list(zip(*whole, strict=True)), distinct(request.ids, count))
 
     def _row(self, record: BaseModel) -> Row:
         values = vars(record)
@@ -154,7 +155,8 @@ def _request(name: str, doc: str, **fields: Any) -> type[BaseModel]:
     return create_model(name, __config__=_STRICT, __doc__=doc, **fields)
 
 
-def _distinct(ids: list[str] | None, count: int) -> list[str] | None:
+def distinct(ids: list[str] | None, count: int) -> list[str] | None:
+    """Ids as many as rows and all different, or None. Raises Invalid."""
     if ids is not None and len(ids) != count:
         raise Invalid("ids do not fit", [FieldProblem("ids", "should be as many as records")])
     if ids is not None and len(set(ids)) != count:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from mlops.serving.access.callers import ANYONE
 from mlops.serving.errors import WrongType
-from mlops.serving.handler import Accepted, Answer, Call, Handler
+from mlops.serving.handler import Accepted, Answer, Call, Form, Handler
 from mlops.serving.metrics import Metrics
 
 _REFUSALS = (400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504)
@@ -25,18 +25,20 @@ def predict_routes(handler: Handler, metrics: Metrics) -> APIRouter:
 
     @router.post("/predict", response_model=Answer, responses=refusals)
     async def predict(request: Request) -> Response:
-        """Answer for one record, a list of records, or a list of values a column."""
-        body = await json_body(request)
+        """Answer for one record, a list of records, or a list of values a column; in Arrow what is sent as Arrow."""
+        form = form_of(request, *Form)
+        body = await request.body()
         # Whatever becomes of it, it is counted for the version that it meets now.
         lane = request.state.lane = metrics.lane
-        answer = await handler.predict(body, call_of(request))
+        answer = await handler.predict(body, call_of(request), form)
         metrics.predicted(len(answer.predictions), lane)
-        return Response(to_json(answer), media_type="application/json")
+        return Response(_written(answer, form), media_type=form)
 
     @router.post("/feedback", response_model=Accepted, responses=refusals)
     async def feedback(request: Request) -> Response:
         """Tell what became of answered records."""
-        accepted = await handler.feedback(await json_body(request))
+        form_of(request, Form.JSON)
+        accepted = await handler.feedback(await request.body())
         return Response(to_json(accepted), media_type="application/json")
 
     return router
@@ -48,10 +50,19 @@ def call_of(request: Request) -> Call:
     return Call(state["request_id"], state.get("caller", ANYONE))
 
 
-async def json_body(request: Request) -> bytes:
-    """The body of a request that says it is JSON; raises WrongType, TooLarge."""
+def form_of(request: Request, *taken: Form) -> Form:
+    """How the body says that it is written; raises WrongType for what is not taken."""
     kind, _, options = request.headers.get("content-type", "").partition(";")
     charset = options.partition("charset=")[2].strip(' "').lower()
-    if kind.strip().lower() != "application/json" or charset not in {"", "utf-8"}:
-        raise WrongType("send application/json in UTF-8")
-    return await request.body()
+    kind = kind.strip().lower()
+    if kind not in taken or charset not in {"", "utf-8"}:
+        raise WrongType(f"send {' or '.join(taken)}, text in UTF-8")
+    return Form(kind)
+
+
+def _written(answer: Answer, form: Form) -> bytes:
+    if form is Form.ARROW:
+        from mlops.serving import arrow
+
+        return arrow.write(answer)
+    return to_json(answer)

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,8 +20,10 @@ from mlops.serving.ids import uuid7
 from mlops.serving.jobs.addresses import Place
 from mlops.serving.jobs.config import JobsConfig
 from mlops.serving.jobs.webhooks import Webhooks
+from mlops.serving.metrics import Lane
 
 _LOG = logging.getLogger("weighbridge.jobs")
+Ask = Callable[[], Awaitable[Answer]]
 
 
 class State(StrEnum):
@@ -32,22 +35,16 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-class Predicts(Protocol):
-    """What jobs ask of a handler; mlops.serving.handler.Handler is one."""
-
-    async def predict(self, body: bytes, call: Call) -> Answer:
-        """Answer for the records in a body; raises a RequestProblem."""
-        ...
-
-
 class Counts(Protocol):
-    """Where jobs are counted; mlops.serving.metrics.Metrics is one."""
+    """Where jobs are counted, for the version that begins to answer; mlops.serving.metrics.Metrics is one."""
 
-    def predicted(self, rows: int) -> None:
+    lane: Lane
+
+    def predicted(self, rows: int, lane: Lane | None = None) -> None:
         """Rows that were answered."""
         ...
 
-    def failed(self, kind: str) -> None:
+    def failed(self, kind: str, lane: Lane | None = None) -> None:
         """A request without an answer."""
         ...
 
@@ -62,11 +59,10 @@ class Counts(Protocol):
 
 @dataclass
 class Job:
-    """One request that is answered later; `body` is let go of once it was read."""
+    """One request that is answered later; `headers` go with its webhook."""
 
     id: str
     call: Call
-    body: bytes
     callback: Place | None
     headers: Mapping[str, str]
     made_at: datetime
@@ -92,21 +88,19 @@ class Jobs:
 
     def __init__(
         self,
-        handler: Predicts,
         config: JobsConfig,
         counts: Counts,
         webhooks: Webhooks | None = None,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._handler = handler
         self._config = config
         self._counts = counts
         self.webhooks = webhooks
         self._clock = clock
         self._jobs: dict[str, Job] = {}
         self._ended: OrderedDict[str, Job] = OrderedDict()
-        self._queue: asyncio.Queue[Job] = asyncio.Queue(config.waiting)
+        self._queue: asyncio.Queue[tuple[Job, Ask, Context]] = asyncio.Queue(config.waiting)
         self._tasks: set[asyncio.Task[None]] = set()
         self._unfinished = 0
 
@@ -116,13 +110,14 @@ class Jobs:
             self._spawn(self._work())
 
     def submit(
-        self, body: bytes, call: Call, callback: Place | None = None, headers: Mapping[str, str] | None = None
+        self, ask: Ask, call: Call, callback: Place | None = None, headers: Mapping[str, str] | None = None
     ) -> Job:
-        """Take a request; `headers` go with the webhook. Raises Busy where too many wait."""
+        """Take a request, which `ask` answers. Raises Busy where too many wait."""
         self._forget()
-        job = Job(uuid7(), call, body, callback, headers or {}, self._clock())
+        job = Job(uuid7(), call, callback, headers or {}, self._clock())
         try:
-            self._queue.put_nowait(job)
+            # The request's context has its trace in it.
+            self._queue.put_nowait((job, ask, copy_context()))
         except asyncio.QueueFull:
             raise Busy("too many jobs wait") from None
         self._jobs[job.id] = job
@@ -155,36 +150,31 @@ class Jobs:
 
     async def _work(self) -> None:
         while True:
-            job = await self._queue.get()
+            job, ask, context = await self._queue.get()
             try:
-                await self._run(job)
+                await asyncio.get_running_loop().create_task(self._run(job, ask), context=context)
             finally:
                 self._queue.task_done()
 
-    async def _run(self, job: Job) -> None:
-        job.state = State.RUNNING
+    async def _run(self, job: Job, ask: Ask) -> None:
+        job.state, lane = State.RUNNING, self._counts.lane
         try:
-            job.answer = await self._handler.predict(job.body, job.call)
+            job.answer = await ask()
         except RequestProblem as error:
-            self._fail(
-                job, error.kind, problem_json(error.status, error.detail, job.call.request_id, error.fields)
-            )
+            self._counts.failed(error.kind, lane)
+            job.problem = problem_json(error.status, error.detail, job.call.request_id, error.fields)
         except Exception as error:  # noqa: BLE001 - a job's worker must live; the message may quote the caller's values
+            self._counts.failed("Unexpected", lane)
             facts = {"reason": type(error).__name__, "request_id": job.call.request_id}
             _LOG.error("unexpected error", extra={"facts": facts})
             status = HTTPStatus.INTERNAL_SERVER_ERROR
-            self._fail(job, "Unexpected", problem_json(status, "unexpected error", job.call.request_id))
+            job.problem = problem_json(status, "unexpected error", job.call.request_id)
         else:
-            job.state = State.DONE
-            self._counts.predicted(len(job.answer.predictions))
+            self._counts.predicted(len(job.answer.predictions), lane)
+        job.state = State.DONE if job.problem is None else State.FAILED
         self._end(job)
 
-    def _fail(self, job: Job, kind: str, problem: dict[str, Any]) -> None:
-        job.state, job.problem = State.FAILED, problem
-        self._counts.failed(kind)
-
     def _end(self, job: Job) -> None:
-        job.body = b""
         job.ended_at = self._clock()
         self._ended[job.id] = job
         self._counts.job(job.state)

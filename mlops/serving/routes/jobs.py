@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from mlops.serving.errors import FieldProblem, Invalid
 from mlops.serving.handler import Call
-from mlops.serving.jobs.jobs import Job, Jobs
+from mlops.serving.jobs.jobs import Ask, Job, Jobs
 from mlops.serving.jobs.webhooks import CALLBACK
 from mlops.serving.routes.predict import call_of
 
@@ -47,9 +47,9 @@ def prefers_async(prefer: Iterable[str]) -> bool:
 
 
 def accept(
-    jobs: Jobs, request: Request, body: bytes, call: Call, headers: Mapping[str, str] | None = None
+    jobs: Jobs, request: Request, ask: Ask, call: Call, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Take the request as a job: 202 and where to ask for it; `headers` go with its webhook.
+    """Take the request as a job, which `ask` answers: 202 and where to ask for it; `headers` go with its webhook.
 
     Raises Busy, or Invalid for a callback that the server does not post to.
     """
@@ -60,7 +60,7 @@ def accept(
                 "the callback cannot be used", [FieldProblem(CALLBACK, "this server posts to none")]
             )
         callback = jobs.webhooks.place(url)
-    job = jobs.submit(body, call, callback, headers)
+    job = jobs.submit(ask, call, callback, headers)
     more = {"location": f"/v1/jobs/{job.id}", "preference-applied": _PREFERENCE, "retry-after": "1"}
     return _told(job, HTTPStatus.ACCEPTED, more)
 

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import logging
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx
 import pytest
@@ -18,7 +20,7 @@ from mlops.serving.jobs.jobs import Jobs, State
 from mlops.serving.jobs.webhooks import Outcome, Webhooks
 from mlops.serving.middleware import problem
 from mlops.serving.routes.jobs import accept, job_routes, prefers_async
-from mlops.serving.routes.predict import call_of, json_body
+from mlops.serving.routes.predict import call_of
 
 SECRET = "s3cr3t-4711"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -46,13 +48,17 @@ class Handler:
 
 
 class Counts:
+    lane = ("lending", "3")
+
     def __init__(self):
         self.counted = []
 
-    def predicted(self, rows):
+    def predicted(self, rows, lane):
+        assert lane == self.lane
         self.counted.append(rows)
 
-    def failed(self, kind):
+    def failed(self, kind, lane):
+        assert lane == self.lane
         self.counted.append(kind)
 
     def job(self, state):
@@ -81,7 +87,7 @@ class Bench:
         self.handler = Handler()
         self.counts = Counts()
         self.now = NOW
-        self.jobs = Jobs(self.handler, JobsConfig(**config), self.counts, webhooks, clock=lambda: self.now)
+        self.jobs = Jobs(JobsConfig(**config), self.counts, webhooks, clock=lambda: self.now)
 
     async def __aenter__(self):
         self.jobs.start()
@@ -90,6 +96,10 @@ class Bench:
     async def __aexit__(self, *_):
         self.handler.may.set()
         await self.jobs.close()
+
+    def submit(self, body=b"", caller="key:1", *more):
+        asked = call(caller)
+        return self.jobs.submit(partial(self.handler.predict, body, asked), asked, *more)
 
     async def settled(self, job):
         while job.state in {State.QUEUED, State.RUNNING}:
@@ -110,7 +120,7 @@ class TestJobs:
     async def test_from_queued_to_done(self):
         async with Bench(at_once=1) as bench:
             bench.handler.may.clear()
-            first, second = bench.jobs.submit(b"1", call()), bench.jobs.submit(b"2", call())
+            first, second = bench.submit(b"1"), bench.submit(b"2")
             assert first.told() == {
                 "id": first.id,
                 "state": "queued",
@@ -122,7 +132,6 @@ class TestJobs:
             for job in (first, second):
                 assert (await bench.settled(job)).told()["answer"].predictions == [Prediction("a", 1, 0.75)]
                 assert bench.jobs.find(job.id, "key:1") is job
-                assert job.body == b""
             assert [body for body, _ in bench.handler.asked] == [b"1", b"2"]
             assert bench.counts.counted == ["queued", "queued", 1, "done", 1, "done"]
 
@@ -130,7 +139,7 @@ class TestJobs:
     async def test_so_many_at_once(self):
         async with Bench(at_once=3) as bench:
             bench.handler.may.clear()
-            jobs = [bench.jobs.submit(b"", call()) for _ in range(10)]
+            jobs = [bench.submit() for _ in range(10)]
             await asyncio.sleep(0)
             assert [job.state for job in jobs].count(State.RUNNING) == 3
             bench.handler.may.set()
@@ -142,7 +151,7 @@ class TestJobs:
     async def test_a_refusal_is_told_as_it_would_have_been(self):
         async with Bench() as bench:
             bench.handler.error = Invalid("1 problem(s)", [FieldProblem("records.0.age", "Field required")])
-            told = (await bench.settled(bench.jobs.submit(b"", call()))).told()
+            told = (await bench.settled(bench.submit())).told()
             assert told["state"] == "failed"
             assert told["problem"]["status"] == 422
             assert told["problem"]["request_id"] == "q-1"
@@ -155,27 +164,41 @@ class TestJobs:
         async def test():
             async with Bench(at_once=1) as bench:
                 bench.handler.error = RuntimeError(SECRET)
-                told = (await bench.settled(bench.jobs.submit(SECRET.encode(), call()))).told()
+                told = (await bench.settled(bench.submit(SECRET.encode()))).told()
                 assert told["problem"]["detail"] == "unexpected error"
                 assert SECRET not in json.dumps(told)
                 bench.handler.error = None
-                assert (await bench.settled(bench.jobs.submit(b"", call()))).state is State.DONE
+                assert (await bench.settled(bench.submit())).state is State.DONE
 
         asyncio.run(test())
         assert [line.facts["reason"] for line in caplog.records] == ["RuntimeError"]
         assert SECRET not in caplog.text
 
     @run
+    async def test_it_runs_in_its_requests_context(self):
+        trace = ContextVar("trace", default=None)
+        seen = []
+
+        async def ask():
+            seen.append(trace.get())
+            return Answer("lending", "3", "r", "q-1", [])
+
+        async with Bench() as bench:
+            trace.set("of the request")
+            await bench.settled(bench.jobs.submit(ask, call()))
+            assert seen == ["of the request"]
+
+    @run
     async def test_only_so_many_wait(self):
         async with Bench(at_once=1, waiting=2) as bench:
             bench.handler.may.clear()
-            running = bench.jobs.submit(b"", call())
+            running = bench.submit()
             await asyncio.sleep(0)
             assert running.state is State.RUNNING
-            bench.jobs.submit(b"", call())
-            bench.jobs.submit(b"", call())
+            bench.submit()
+            bench.submit()
             with pytest.raises(Busy):
-                bench.jobs.submit(b"", call())
+                bench.submit()
 
     @run
     async def test_answers_are_kept_for_a_while_and_only_so_many(self):
@@ -183,7 +206,7 @@ class TestJobs:
             found = []
             for _ in range(3):
                 bench.now += timedelta(minutes=10)
-                found.append(await bench.settled(bench.jobs.submit(b"", call())))
+                found.append(await bench.settled(bench.submit()))
             known = [bench.jobs.find(job.id, "key:1") for job in found]
             assert known == [None, *found[1:]]
             bench.now += timedelta(minutes=50)
@@ -195,7 +218,7 @@ class TestJobs:
     @run
     async def test_it_is_its_callers_alone(self):
         async with Bench() as bench:
-            job = await bench.settled(bench.jobs.submit(b"", call("key:1")))
+            job = await bench.settled(bench.submit())
             assert bench.jobs.find(job.id, "key:2") is None
             assert bench.jobs.find("no-such-job", "key:1") is None
 
@@ -204,8 +227,8 @@ class TestJobs:
         hooks = Hooks()
         async with Bench(hooks) as bench:
             place = hooks.place("https://shop.example/done")
-            job = bench.jobs.submit(b"", call(), place, {"traceparent": "00-1"})
-            bench.jobs.submit(b"", call())
+            job = bench.submit(b"", "key:1", place, {"traceparent": "00-1"})
+            bench.submit()
             assert await bench.jobs.close() == 0
             ((path, body, headers),) = hooks.posted
             assert (path, headers) == ("/done", {"traceparent": "00-1"})
@@ -217,20 +240,20 @@ class TestJobs:
     async def test_an_end_waits_for_what_runs_and_counts_what_is_lost(self):
         async with Bench(at_once=1) as bench:
             bench.handler.may.clear()
-            job = bench.jobs.submit(b"", call())
-            bench.jobs.submit(b"", call())
+            job = bench.submit()
+            bench.submit()
             await asyncio.sleep(0)
             asyncio.get_running_loop().call_later(0.01, bench.handler.may.set)
             assert await bench.jobs.close() == 0
             assert job.state is State.DONE
         async with Bench(at_once=1) as bench:
             bench.handler.may.clear()
-            bench.jobs.submit(b"", call())
-            bench.jobs.submit(b"", call())
+            bench.submit()
+            bench.submit()
             assert await bench.jobs.close(within_s=0.01) == 2
 
 
-def application(jobs):
+def application(jobs, handler):
     app = FastAPI()
 
     @app.middleware("http")
@@ -250,14 +273,15 @@ def application(jobs):
     @app.post("/v1/predict")
     async def predict(request: Request):
         assert prefers_async(request.headers.getlist("prefer"))
-        return accept(jobs, request, await json_body(request), call_of(request))
+        asked = call_of(request)
+        return accept(jobs, request, partial(handler.predict, await request.body(), asked), asked)
 
     app.include_router(job_routes(jobs))
     return app
 
 
 async def talk(bench, *requests):
-    transport = httpx.ASGITransport(application(bench.jobs))
+    transport = httpx.ASGITransport(application(bench.jobs, bench.handler))
     async with httpx.AsyncClient(transport=transport, base_url="http://lane") as client:
         return [await client.request(method, path, **options) for method, path, options in requests]
 

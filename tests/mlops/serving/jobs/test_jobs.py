@@ -101,6 +101,10 @@ class Bench:
         asked = call(caller)
         return self.jobs.submit(partial(self.handler.predict, body, asked), asked, *more)
 
+    async def begun(self, job):
+        while job.state is State.QUEUED:
+            await asyncio.sleep(0)
+
     async def settled(self, job):
         while job.state in {State.QUEUED, State.RUNNING}:
             await asyncio.sleep(0)
@@ -126,7 +130,7 @@ class TestJobs:
                 "state": "queued",
                 "made_at": "2026-03-01T00:00:00.000+00:00",
             }
-            await asyncio.sleep(0)
+            await bench.begun(first)
             assert (first.state, second.state) == (State.RUNNING, State.QUEUED)
             bench.handler.may.set()
             for job in (first, second):
@@ -140,7 +144,7 @@ class TestJobs:
         async with Bench(at_once=3) as bench:
             bench.handler.may.clear()
             jobs = [bench.submit() for _ in range(10)]
-            await asyncio.sleep(0)
+            await bench.begun(jobs[2])
             assert [job.state for job in jobs].count(State.RUNNING) == 3
             bench.handler.may.set()
             for job in jobs:
@@ -193,8 +197,7 @@ class TestJobs:
         async with Bench(at_once=1, waiting=2) as bench:
             bench.handler.may.clear()
             running = bench.submit()
-            await asyncio.sleep(0)
-            assert running.state is State.RUNNING
+            await bench.begun(running)
             bench.submit()
             bench.submit()
             with pytest.raises(Busy):

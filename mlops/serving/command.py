@@ -1,4 +1,4 @@
-"""`python -m mlops.serving BUNDLE`: verify, load, serve."""
+"""`python -m mlops.serving BUNDLE`, or `--follow MODEL@ALIAS`: verify, load, serve."""
 
 import argparse
 import logging
@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pydantic import ValidationError
 
@@ -16,7 +16,11 @@ from evaluation.errors import EnvironmentProblem, ExitCode, UserError, Weighbrid
 from mlops.calm import calm_threads
 from mlops.serving.access.binding import require_guarded
 from mlops.serving.config import ServeConfig
+from mlops.serving.processes import Inherited, Supervisor
 from mlops.serving.settings import Settings
+
+if TYPE_CHECKING:
+    from mlops.serving.following import Registered
 
 _LOG = logging.getLogger("weighbridge.server")
 
@@ -29,31 +33,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         options = _parser().parse_args(arguments)
-        _serve(options.bundle, _settings(options))
+        settings, source = _settings(options), _source(options)
+        if settings.serve.workers > 1 and options.worker is None:
+            return _supervise(sys.argv[1:] if arguments is None else arguments, settings)
+        _serve(options.bundle, source, settings, options.worker)
     except WeighbridgeError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     return ExitCode.PASS
 
 
-def _serve(path: Path, settings: Settings) -> None:
-    began = time.perf_counter()
-    from mlops.packaging.bundle import Bundle
-    from mlops.packaging.load import load_model
-    from mlops.serving.app import create_app
+def _supervise(arguments: Sequence[str], settings: Settings) -> int:
+    from mlops.serving.listener import bind
     from mlops.serving.logs import log_as_json
-    from mlops.serving.server import Server, bind
-    from monitoring.store.delta import DeltaRequestLog
 
     log_as_json()
     _make_folder(settings.log_dir)
     with bind(settings) as listener:
-        bundle = Bundle.open(path)
+        # -P: what lies in the folder where somebody typed the command must not shadow our packages.
+        command = (sys.executable, "-P", "-m", "mlops.serving", *arguments)
+        return Supervisor(command, listener, settings.serve.workers).run()
+
+
+def _serve(path: Path, source: "Registered | None", settings: Settings, inherited: Inherited | None) -> None:
+    began = time.perf_counter()
+    from mlops.packaging.bundle import Bundle
+    from mlops.packaging.load import load_model
+    from mlops.serving.app import create_app
+    from mlops.serving.listener import bind
+    from mlops.serving.logs import log_as_json
+    from mlops.serving.reload import Follower
+    from mlops.serving.server import Server, end_despite_the_model
+    from monitoring.store.delta import DeltaRequestLog
+
+    log_as_json()
+    _make_folder(settings.log_dir)
+    if inherited is not None:
+        inherited.watch()
+    with bind(settings) if inherited is None else inherited.listener() as listener:
+        bundle = source.first() if source is not None else Bundle.open(path)
         imported = time.perf_counter()
         model = load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold)
-        log = settings.serve.log
-        request_log = DeltaRequestLog(log.at or settings.log_dir, keep=log.keep)
-        app = create_app(bundle, model, request_log, settings)
+        serve = settings.serve
+        follower = None if source is None else Follower(source, every_s=serve.follow_every_s)
+        request_log = DeltaRequestLog(serve.log.at or settings.log_dir, keep=serve.log.keep)
+        app = create_app(bundle, model, request_log, settings, follower=follower)
         facts = {
             "model": bundle.model,
             "version": bundle.version,
@@ -63,7 +87,9 @@ def _serve(path: Path, settings: Settings) -> None:
             "load_s": round(time.perf_counter() - imported, 2),
         }
         _LOG.info("starting", extra={"facts": facts})
-        Server(app, drain_s=settings.drain_s).run(sockets=[listener])
+        tell = inherited.ready if inherited is not None else lambda: None
+        Server(app, drain_s=settings.drain_s, finish_s=serve.timeout_s, started=tell).run(sockets=[listener])
+    end_despite_the_model()
 
 
 def _make_folder(path: Path) -> None:
@@ -88,7 +114,17 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m mlops.serving", description="Serve one bundle over HTTP.")
-    parser.add_argument("bundle", type=Path, help="a folder that `weighbridge deploy` made")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("bundle", nargs="?", type=Path, help="a folder that `weighbridge deploy` made")
+    what.add_argument(
+        "--follow",
+        metavar="MODEL@ALIAS",
+        help="serve the version that has the alias in the registry that MLFLOW_TRACKING_URI names, "
+        "and the next one when it moves",
+    )
+    parser.add_argument(
+        "--bundles", type=Path, help="where --follow keeps what it fetched; a folder in --log-dir if absent"
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one and says which in the log")
     parser.add_argument("--log-dir", type=Path, required=True, help="where the request log lies")
@@ -99,6 +135,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="JSON",
         help='what weighbridge.yaml says under `serve`, such as {"max_records": 10}',
     )
+    parser.add_argument(
+        "--workers", type=_workers, help="processes on the same address, in place of serve.workers"
+    )
+    parser.add_argument("--worker", type=Inherited.parse, help=argparse.SUPPRESS)
     parser.add_argument(
         "--open", action="store_true", help="let anyone ask, also where --host lets other machines in"
     )
@@ -117,7 +157,28 @@ def _serve_config(text: str) -> ServeConfig:
         raise argparse.ArgumentTypeError(f"{where}: {first['msg']}" if where else first["msg"]) from None
 
 
+def _workers(text: str) -> int:
+    return _serve_config(f'{{"workers": {text}}}').workers
+
+
+def _source(options: argparse.Namespace) -> "Registered | None":
+    if options.follow is None:
+        return None
+    from mlops.serving.following import Followed, Registered
+
+    store = os.environ.get("MLFLOW_TRACKING_URI")
+    if not store:
+        raise UserError(
+            "--follow has no registry to ask",
+            expected="the address of an MLflow server or store in MLFLOW_TRACKING_URI",
+            next_step="export MLFLOW_TRACKING_URI=..., or `weighbridge serve` in a project's folder",
+        )
+    return Registered(Followed.parse(options.follow), store, options.bundles or options.log_dir / "bundles")
+
+
 def _settings(options: argparse.Namespace) -> Settings:
+    if options.workers is not None:
+        options.serve = options.serve.model_copy(update={"workers": options.workers})
     access = options.serve.access
     if not options.open:
         require_guarded(options.host, access)

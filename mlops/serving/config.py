@@ -15,6 +15,10 @@ class ServeConfig(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535, description="0 takes a free port.")
+    workers: int = Field(1, ge=1, le=64, description="Server processes on the same address.")
+    follow_every_s: float = Field(
+        5, ge=0.1, le=3600, description="How often a server that follows an alias asks the registry."
+    )
     max_body_kb: int = Field(1024, ge=1, le=1_048_576)
     max_records: int = Field(1000, ge=1, le=100_000, description="Rows in one request.")
     batching: Literal["auto", "off"] = Field(

@@ -1,5 +1,6 @@
 """The registry behind a server that follows an alias: which version, and its bundle on this machine's disk."""
 
+import logging
 import shutil
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from evaluation.errors import EnvironmentProblem, UserError
+from evaluation.files import write_whole
 from mlops.packaging.bundle import Bundle
 
 if TYPE_CHECKING:
     from mlops.registry.client import Registry
 
+_LOG = logging.getLogger("weighbridge.reload")
 _KEPT = 4
 
 
@@ -64,6 +67,22 @@ class Registered:
             )
         return found.version
 
+    def first(self) -> Bundle:
+        """The bundle to begin with; where the registry does not answer, the last one that it named, verified again.
+
+        Raises UserError where there is no version, or one that does not hold, EnvironmentProblem without an answer.
+        """
+        try:
+            return self.fetch(self.version())
+        except EnvironmentProblem as error:
+            try:
+                bundle = Bundle.open(self._folder / self._last.read_text(encoding="utf-8"))
+            except (OSError, UserError):
+                raise error from None
+            facts = {"version": bundle.version, "found": error.found}
+            _LOG.warning("the registry does not answer", extra={"facts": facts})
+            return bundle
+
     def fetch(self, version: str) -> Bundle:
         """Its bundle, from disk if it is there and verifies, else from the registry."""
         from mlops.registry.promote import fetch_bundle
@@ -73,6 +92,7 @@ class Registered:
             with FileLock(self._folder / ".lock", thread_local=False):
                 bundle = fetch_bundle(self._registry, self._registry.by_version(version), self._folder)
                 self._keep_newest(bundle)
+                write_whole(self._last, bundle.path.name.encode())
         except OSError as error:
             raise EnvironmentProblem(
                 f"no bundle can be kept on disk: {error.strerror}",
@@ -87,6 +107,10 @@ class Registered:
         found = sorted((path for path in self._folder.iterdir() if path.is_dir()), key=_touched)
         for path in found[:-_KEPT]:
             shutil.rmtree(path, ignore_errors=True)
+
+    @property
+    def _last(self) -> Path:
+        return self._folder / f"{self._followed.model}@{self._followed.alias}"
 
     @cached_property
     def _registry(self) -> "Registry":

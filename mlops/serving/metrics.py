@@ -23,8 +23,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from mlops.packaging.bundle import Bundle
 from mlops.serving.log.writer import LogState
+from mlops.serving.processes import SHARED_IN
 
-SHARED_IN = "PROMETHEUS_MULTIPROC_DIR"
 # From a cached answer to the patience of a caller, each about twice the one before.
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096)

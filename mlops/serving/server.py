@@ -1,23 +1,43 @@
-"""uvicorn with an end that loses nothing."""
+"""uvicorn with an end that loses nothing, and that comes."""
 
 import asyncio
-import signal
+import logging
+import math
+import os
 import socket
+import threading
+import time
+from collections.abc import Callable
 from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 from fastapi import FastAPI
 
-from evaluation.errors import EnvironmentProblem
-from mlops.serving.settings import Settings
+from evaluation.errors import ExitCode
+from mlops.serving.batching import THREADS
 
-_FINISH_WITHIN_S = 30
+_LOG = logging.getLogger("weighbridge.server")
+# After the last request was answered or given up.
+_MODEL_WITHIN_S = 1.0
 
 
 class Server(uvicorn.Server):
-    """Stops in order at SIGTERM or SIGINT: not ready, what is in flight answered, log flushed, exit 0."""
+    """Stops in order at SIGTERM or SIGINT: not ready, what is in flight answered, log flushed, exit 0.
 
-    def __init__(self, app: FastAPI, *, drain_s: float) -> None:
+    drain_s: how long it still takes requests after the first signal.
+    finish_s: how long what is in flight after that may take; then it is given up.
+    started: called when requests are taken.
+    """
+
+    def __init__(
+        self,
+        app: FastAPI,
+        *,
+        drain_s: float,
+        finish_s: float = 30.0,
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -25,19 +45,33 @@ class Server(uvicorn.Server):
             ws="none",
             lifespan="on",
             server_header=False,
-            timeout_graceful_shutdown=_FINISH_WITHIN_S,
+            timeout_graceful_shutdown=math.ceil(finish_s),
         )
         super().__init__(config)
         self._readiness = app.state.readiness
         self._drain_s = drain_s
+        self._tell_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and tell it."""
+        await super().startup(sockets)
+        self._tell_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is in flight, then flush the log, also where somebody is in haste."""
+        await super().shutdown(sockets)
+        if self.force_exit:
+            _LOG.warning("requests given up")
+            await self.lifespan.shutdown()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
-        """Begin to stop; a second signal ends the drain, a second SIGINT everything.
+        """Begin to stop; the next signal ends the drain, and one more does not wait for what is in flight.
 
         Unlike uvicorn's own, this does not raise the signal again afterwards: an orderly end is exit code 0.
         """
-        if self._readiness.draining or self._drain_s == 0:
-            self.force_exit = self.should_exit and sig == signal.SIGINT
+        if self.should_exit:
+            self.force_exit = True
+        elif self._readiness.draining or self._drain_s == 0:
             self.should_exit = True
         else:
             asyncio.get_running_loop().call_later(self._drain_s, self._stop)
@@ -47,22 +81,18 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def bind(settings: Settings) -> socket.socket:
-    """Take the address before anything slow is done; nobody can connect until the server listens.
+def end_despite_the_model() -> None:
+    """Call last: ends the process where a call of the model does not come back, for which Python would wait."""
+    deadline = time.monotonic() + _MODEL_WITHIN_S
+    asking = [thread for thread in threading.enumerate() if thread.name.startswith(f"{THREADS}_")]
+    for thread in asking:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    hung = sum(thread.is_alive() for thread in asking)
+    if hung:
+        _LOG.error("the model did not answer", extra={"facts": {"calls": hung}})
+        _leave(ExitCode.ENVIRONMENT)
 
-    Raises EnvironmentProblem for an address that is taken or not this machine's.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        raise EnvironmentProblem(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",
-            expected="an address of this machine and a free port",
-            next_step="choose another --port, or stop what listens there",
-        ) from error
-    return listener
+
+def _leave(code: ExitCode) -> NoReturn:
+    logging.shutdown()
+    os._exit(code)

@@ -64,6 +64,11 @@ def names_any(names: Collection[str]) -> pl.Expr:
     )
 
 
+def names_field(field: str) -> pl.Expr:
+    """Whether a row's inputs seem to have a field; true for some whose values hold the like."""
+    return pl.col("inputs").str.contains(f"{encode(field)}:", literal=True)
+
+
 def input_columns(texts: Sequence[str | None]) -> list[pl.Series]:
     """One typed column per feature that any of the n rows names, in order of appearance, null where absent.
 

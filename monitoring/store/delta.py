@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from monitoring.store.base import LabelRecord, Mark, RequestRecord
-from monitoring.store.columns import decode, encode, input_columns, names_any, said_of, typed
+from monitoring.store.columns import decode, encode, input_columns, names_any, names_field, said_of, typed
 from monitoring.store.table import DayTable
 from monitoring.store.traces import in_bytes, in_tables
 
@@ -193,6 +193,13 @@ class DeltaRequestLog:
             return rows.filter(pl.col("id").is_in(list(names))).collect()
         near = rows.filter(names_any(names)).collect()
         return near.filter([said_of(text, field) in names for text in near["inputs"]])
+
+    def lacks(self, field: str) -> bool:
+        """Whether there are rows, and none of them has this input. Raises EnvironmentProblem."""
+        rows = self._requests.scan()
+        if rows is None or rows.head(1).collect().is_empty():
+            return False
+        return rows.filter(names_field(field)).head(1).collect().is_empty()
 
     def _keep_from(self) -> date | None:
         return None if self._keep is None else (self._clock() - self._keep).astimezone(UTC).date()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from evaluation.errors import UserError
 from mlops.serving.log.config import IDS, LogConfig
 from mlops.serving.log.counts import utc_now
 from mlops.serving.log.outflow import replay_left_behind
@@ -57,10 +58,17 @@ class Erasure:
     def run(self, *, within_s: float = 15.0, clock: Callable[[], datetime] = utc_now) -> Erased:
         """Bring what journals hold into the table, remove the rows and their files, and look whether they are gone.
 
-        within_s: how long running servers get to store what they answered before. Raises EnvironmentProblem.
+        within_s: how long running servers get to store what they answered before. Raises UserError where no row has
+        the field that names subjects, and EnvironmentProblem.
         """
         replay_left_behind(self._folder, self._log, batch_records=_BATCH_RECORDS)
         waiting = _unsettled(self._folder, clock(), within_s=within_s, clock=clock)
+        if self._field is not None and self._log.lacks(self._field):
+            raise UserError(
+                f"no row of the log has the input '{self._field}'",
+                expected="the input field that names whom a row is about, or `ids`",
+                next_step="correct serve.log.subject in weighbridge.yaml",
+            )
         removed = self._log.erase(self._names, field=self._field)
         left = self._log.traces(self._names, field=self._field, ids=removed.ids, folder=self._folder)
         # Nobody can read these, so nobody can say who is in there.

@@ -5,6 +5,7 @@ The key: $WEIGHBRIDGE_LOG_KEY, else the file `log_key` beside the signing key, m
 
 import hashlib
 import hmac
+import logging
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from mlops.serving.log.config import IDS, LogConfig, Redaction
 from monitoring.store.base import RequestRecord
 from monitoring.store.columns import spoken
 
+_LOG = logging.getLogger("weighbridge.request_log")
 LOG_KEY = "WEIGHBRIDGE_LOG_KEY"
 _LEAST_CHARACTERS = 16
 
@@ -27,6 +29,7 @@ class Privacy:
     def __init__(self, redact: Mapping[str, Redaction], key: bytes = b"") -> None:
         self._redact = dict(redact)
         self._key = key
+        self._looked = False
 
     @classmethod
     def of(cls, config: LogConfig) -> "Privacy":
@@ -45,6 +48,7 @@ class Privacy:
         """
         if not self._redact:
             return records
+        self._look(records)
         return [replace(record, inputs=self._cleaned(record.inputs)) for record in records]
 
     def names(self, subject: str, field: str) -> frozenset[str]:
@@ -52,6 +56,16 @@ class Privacy:
         if field != IDS and self._redact.get(field) is Redaction.HASH:
             return frozenset({subject, self._hash(subject)})
         return frozenset({subject})
+
+    def _look(self, records: Sequence[RequestRecord]) -> None:
+        """Tell, once, of fields that the model does not have: a word misspelt leaves another in clear."""
+        if self._looked or not records:
+            return
+        self._looked = True
+        if unknown := sorted(set(self._redact) - set(records[0].inputs)):
+            _LOG.warning(
+                "the policy redacts fields that the model does not have", extra={"facts": {"fields": unknown}}
+            )
 
     def _cleaned(self, inputs: Mapping[str, object]) -> dict[str, object]:
         kept = dict(inputs)

@@ -110,6 +110,7 @@ def test_erase_waits_for_what_a_running_server_has_not_stored_yet(log, serve, lo
     serve([record("a", customer="ada")], durability="journal", close=False)
     assert log("erase", "--subject", "ada", "--yes") == 0
     assert "1 requests" in capsys.readouterr().out
+    assert log("erase", "--subject", "ada", "--yes") == 0
 
 
 def test_erase_says_what_is_left_and_is_not_content(log, serve, log_dir, capsys):
@@ -122,6 +123,12 @@ def test_erase_says_what_is_left_and_is_not_content(log, serve, log_dir, capsys)
     assert "cut-off.parquet" in out
     assert "0.journal.damaged-1" in out
     assert "not everything is gone" in out
+
+
+def test_erase_under_a_misspelt_field_is_no_success(log, serve, capsys):
+    serve([record("a", custmer="ada")])
+    assert log("erase", "--subject", "ada", "--yes") == 3
+    assert "no row of the log has the input 'customer'" in capsys.readouterr().err
 
 
 def test_prune_needs_a_span_and_removes_whole_days(log, serve, log_dir, capsys):

@@ -54,6 +54,14 @@ def test_a_field_that_was_not_sent_stays_away():
     assert cleaned(Privacy({"name": Redaction.MASK}), age=1) == {"age": 1}
 
 
+def test_a_field_that_the_model_does_not_have_is_told_once(caplog):
+    privacy = Privacy({"e-mail": Redaction.DROP, "name": Redaction.MASK})
+    for _ in range(2):
+        cleaned(privacy, email="a@b", name=None)
+    assert caplog.messages == ["the policy redacts fields that the model does not have"]
+    assert caplog.records[0].facts == {"fields": ["e-mail"]}
+
+
 def test_a_number_has_one_hash_however_it_is_written():
     privacy = Privacy({"c": Redaction.HASH}, b"k" * 16)
     assert len({cleaned(privacy, c=value)["c"] for value in (17, 17.0, "17")}) == 1

@@ -54,8 +54,8 @@ class TestRefusesToStart:
     @pytest.mark.parametrize(
         ("options", "code"),
         [
-            (("--host", "203.0.113.7", "--port", "0"), 4),
-            (("--host", "no such host", "--port", "0"), 4),
+            (("--host", "203.0.113.7", "--port", "0", "--open"), 4),
+            (("--host", "no such host", "--port", "0", "--open"), 4),
             (("--port", "70000"), 3),
             (("--serve", '{"max_body_kb": 0}'), 3),
             (("--serve", '{"max_rows": 10}'), 3),

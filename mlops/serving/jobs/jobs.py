@@ -21,6 +21,7 @@ from mlops.serving.jobs.addresses import Place
 from mlops.serving.jobs.config import JobsConfig
 from mlops.serving.jobs.webhooks import Webhooks
 from mlops.serving.metrics import Lane
+from mlops.serving.tracing import UNTRACED, Steps
 
 _LOG = logging.getLogger("weighbridge.jobs")
 Ask = Callable[[], Awaitable[Answer]]
@@ -84,19 +85,24 @@ class Job:
 
 
 class Jobs:
-    """Takes requests, answers them beside the others, and keeps the answers for a while, in this process only."""
+    """Takes requests, answers them beside the others, and keeps the answers for a while, in this process only.
+
+    steps: whose trace goes on in a webhook.
+    """
 
     def __init__(
         self,
         config: JobsConfig,
         counts: Counts,
         webhooks: Webhooks | None = None,
+        steps: Steps = UNTRACED,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._config = config
         self._counts = counts
         self.webhooks = webhooks
+        self._steps = steps
         self._clock = clock
         self._jobs: dict[str, Job] = {}
         self._ended: OrderedDict[str, Job] = OrderedDict()
@@ -109,12 +115,10 @@ class Jobs:
         for _ in range(self._config.at_once):
             self._spawn(self._work())
 
-    def submit(
-        self, ask: Ask, call: Call, callback: Place | None = None, headers: Mapping[str, str] | None = None
-    ) -> Job:
+    def submit(self, ask: Ask, call: Call, callback: Place | None = None) -> Job:
         """Take a request, which `ask` answers. Raises Busy where too many wait."""
         self._forget()
-        job = Job(uuid7(), call, callback, headers or {}, self._clock())
+        job = Job(uuid7(), call, callback, self._steps.headers(), self._clock())
         try:
             # The request's context has its trace in it.
             self._queue.put_nowait((job, ask, copy_context()))

@@ -15,12 +15,14 @@ from starlette.exceptions import HTTPException
 from mlops.serving.access.callers import Caller, Scope
 from mlops.serving.errors import Busy, FieldProblem, Invalid, RequestProblem
 from mlops.serving.handler import Answer, Call, Prediction
+from mlops.serving.jobs.accept import accept, prefers_async
 from mlops.serving.jobs.config import JobsConfig, WebhooksConfig
 from mlops.serving.jobs.jobs import Jobs, State
 from mlops.serving.jobs.webhooks import Outcome, Webhooks
 from mlops.serving.middleware import problem
-from mlops.serving.routes.jobs import accept, job_routes, prefers_async
+from mlops.serving.routes.jobs import job_routes
 from mlops.serving.routes.predict import call_of
+from mlops.serving.tracing import Untraced
 
 SECRET = "s3cr3t-4711"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -68,6 +70,11 @@ class Counts:
         self.counted.append(outcome)
 
 
+class Traced(Untraced):
+    def headers(self):
+        return {"traceparent": "00-1"}
+
+
 class Hooks(Webhooks):
     """Webhooks that only remember."""
 
@@ -87,7 +94,7 @@ class Bench:
         self.handler = Handler()
         self.counts = Counts()
         self.now = NOW
-        self.jobs = Jobs(JobsConfig(**config), self.counts, webhooks, clock=lambda: self.now)
+        self.jobs = Jobs(JobsConfig(**config), self.counts, webhooks, Traced(), clock=lambda: self.now)
 
     async def __aenter__(self):
         self.jobs.start()
@@ -230,7 +237,7 @@ class TestJobs:
         hooks = Hooks()
         async with Bench(hooks) as bench:
             place = hooks.place("https://shop.example/done")
-            job = bench.submit(b"", "key:1", place, {"traceparent": "00-1"})
+            job = bench.submit(b"", "key:1", place)
             bench.submit()
             assert await bench.jobs.close() == 0
             ((path, body, headers),) = hooks.posted

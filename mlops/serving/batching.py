@@ -21,8 +21,8 @@ Ask = Callable[[Sequence[Row]], Said]
 _PAYS_BELOW = 0.6
 # A call may cost so many times what one for a single row does; beyond that, callers wait longer than they save.
 _MOST_COSTS = 4.0
-# Rows that arrive closer together than this are on their way at once.
-_PAUSE_S = 0.001
+# Requests that arrive closer together than this many fixed costs of a call are on their way at once.
+_PAUSE_COSTS = 1.0
 # Older calls count less: a machine that became busy is believed after some hundred calls.
 _MEMORY = 0.98
 # What the names of threads that ask a model begin with.
@@ -116,6 +116,7 @@ class Batcher:
         self._busy = False
         self._around = 1
         self._hold: asyncio.TimerHandle | None = None
+        self._held_since = 0.0
         self._open = 0
         self._all_answered: asyncio.Event | None = None
 
@@ -157,14 +158,23 @@ class Batcher:
         return await waiting.answer
 
     def _go_or_hold(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Ask now if all who were around are here; else once no row has come for a pause."""
-        if self._hold is not None:
+        """Ask now if all who were around are here; else once nobody has come for a pause."""
+        now = loop.time()
+        if self._hold is None:
+            self._held_since = now
+        else:
             self._hold.cancel()
             self._hold = None
-        if len(self._waiting) >= self._around or self._is_full():
+        cost = self._cost or Cost()
+        longest = _MOST_COSTS * (cost.fixed + cost.each)
+        if len(self._waiting) >= self._around or self._is_full() or now - self._held_since >= longest:
             self._go(loop)
         else:
-            self._hold = loop.call_later(_PAUSE_S, self._go, loop)
+            self._hold = loop.call_later(_PAUSE_COSTS * cost.fixed, self._look_again, loop)
+
+    def _look_again(self, loop: asyncio.AbstractEventLoop) -> None:
+        """After the pause: what lies in the sockets of a loop that was busy itself comes first."""
+        self._hold = loop.call_later(0, self._go, loop)
 
     def _is_full(self) -> bool:
         return self._cost is not None and self._rows >= self._cost.most_rows

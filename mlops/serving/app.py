@@ -29,21 +29,24 @@ from mlops.serving.config import ServeConfig
 from mlops.serving.documentation import openapi
 from mlops.serving.errors import RequestProblem
 from mlops.serving.handler import Handler
+from mlops.serving.jobs.jobs import Jobs
+from mlops.serving.jobs.webhooks import Webhooks
 from mlops.serving.log.writer import RequestLogWriter
 from mlops.serving.metrics import Metrics
 from mlops.serving.middleware import Contain, LimitBody, Observe, problem
 from mlops.serving.reload import Follower, Seat
+from mlops.serving.routes.jobs import job_routes
 from mlops.serving.routes.operation import Readiness, operation_routes
 from mlops.serving.routes.predict import predict_routes
 from mlops.serving.settings import Settings
-from mlops.serving.tracing import UNTRACED, Trace, Tracing, is_wanted
+from mlops.serving.tracing import UNTRACED, Steps, Trace, Tracing, is_wanted
 from mlops.serving.version import ServedModel, ServedVersion
 from monitoring.store.base import RequestLog
 
 _CORS: dict[str, Any] = {
     "allow_methods": ["GET", "POST"],
-    "allow_headers": ["authorization", "content-type", "x-request-id"],
-    "expose_headers": ["x-request-id", "retry-after"],
+    "allow_headers": ["authorization", "content-type", "prefer", "x-request-id"],
+    "expose_headers": ["location", "x-request-id", "retry-after"],
 }
 
 
@@ -88,6 +91,7 @@ def create_app(  # noqa: PLR0913 - what it is put together from
     tracing = _tracing(serve, bundle)
     handler = Handler(prepare(bundle, model), writer, steps=tracing or UNTRACED, clock=clock)
     access = Access.of(serve.access, namespace=bundle.model)
+    jobs = _jobs(serve, metrics, tracing or UNTRACED)
     readiness = Readiness()
     seat = Seat(handler, metrics, prepare)
     beside = (metrics.kept_fresh, nullcontext if follower is None else partial(follower.following, seat))
@@ -95,7 +99,7 @@ def create_app(  # noqa: PLR0913 - what it is put together from
     app = FastAPI(
         title=f"{bundle.model} {bundle.version}",
         version=bundle.version,
-        lifespan=_lifespan(handler, writer, access, readiness, beside),
+        lifespan=_lifespan(handler, writer, access, readiness, beside, jobs, tracing),
         redirect_slashes=False,
         # FastAPI's own telemetry would follow whatever provider a package sets up, with exceptions' messages in it.
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -123,33 +127,48 @@ def create_app(  # noqa: PLR0913 - what it is put together from
         },
     )
     app.state.readiness = readiness
-    app.include_router(predict_routes(handler, metrics))
+    app.include_router(predict_routes(handler, metrics, jobs))
+    if jobs is not None:
+        app.include_router(job_routes(jobs))
     app.include_router(operation_routes(readiness, metrics, handler))
     app.openapi = openapi(app, handler)  # type: ignore[method-assign]
     return app
 
 
-def _lifespan(
+def _lifespan(  # noqa: PLR0913, PLR0917 - what starts and stops with it
     handler: Handler,
     writer: RequestLogWriter,
     access: Access,
     readiness: Readiness,
     beside: Sequence[Callable[[], AbstractContextManager[None]]],
+    jobs: Jobs | None,
+    tracing: Tracing | None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         access.start()
         writer.start()
+        if jobs is not None:
+            jobs.start()
         with ExitStack() as running:
             for each in beside:
                 running.enter_context(each())
             yield
             readiness.draining = True
+            if jobs is not None:
+                await jobs.close()
         handler.version.batcher.close()
         await anyio.to_thread.run_sync(writer.close)
         await access.close()
+        if tracing is not None:
+            await anyio.to_thread.run_sync(tracing.close)
 
     return lifespan
+
+
+def _jobs(serve: ServeConfig, metrics: Metrics, steps: Steps) -> Jobs | None:
+    """None where several processes serve: the one that is asked for a job may not be the one that has it."""
+    return Jobs(serve.jobs, metrics, Webhooks.of(serve.webhooks), steps) if serve.workers == 1 else None
 
 
 def _tracing(serve: ServeConfig, bundle: Bundle) -> Tracing | None:

@@ -7,6 +7,7 @@ from pydantic import Field
 from evaluation.config import Section
 from mlops.serving.access.config import AccessConfig
 from mlops.serving.guards.config import GuardsConfig
+from mlops.serving.jobs.config import JobsConfig, WebhooksConfig
 from mlops.serving.log.config import LogConfig
 
 
@@ -36,6 +37,8 @@ class ServeConfig(Section):
     log: LogConfig = LogConfig()
     guards: GuardsConfig = GuardsConfig()
     access: AccessConfig = AccessConfig()
+    jobs: JobsConfig = JobsConfig()
+    webhooks: WebhooksConfig = WebhooksConfig()
 
     def for_server(self) -> str:
         """What a server process is told of it, as JSON: all but the address, which is the router's.

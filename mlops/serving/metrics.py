@@ -96,6 +96,8 @@ class Metrics:
         self._guards = self._counter(
             "guards", "What guards found in fields and answers, and what was done.", "field", "kind", "action"
         )
+        self._jobs = self._counter("jobs", "Jobs that came into a state.", "state")
+        self._webhooks = self._counter("webhooks", "Answers posted to callers, by outcome.", "outcome")
         self._about = Gauge(
             "weighbridge_model_info",
             "Which model this server has; 1 for the one that answers, 0 for those before it.",
@@ -145,6 +147,14 @@ class Metrics:
     def reload_failed(self, reason: str) -> None:
         """Count a version that could not take over; the one that goes on is the label."""
         self._reload_failures.labels(*self.lane, reason).inc()
+
+    def job(self, state: str) -> None:
+        """Count a job that came into a state."""
+        self._jobs.labels(*self.lane, state).inc()
+
+    def webhook(self, outcome: str) -> None:
+        """Count a delivery that came to its end."""
+        self._webhooks.labels(*self.lane, outcome).inc()
 
     def refresh(self) -> None:
         """Bring the request log's numbers up to date."""

@@ -34,6 +34,7 @@ NEEDED: dict[str, frozenset[Scope]] = {
     "/model": frozenset({Scope.ADMIN}),
 }
 _CLOSED = frozenset({Scope.ADMIN})
+_JOBS_PREFIX = "/v1/jobs/"
 
 
 def needed(path: str) -> frozenset[Scope] | None:
@@ -44,4 +45,5 @@ def needed(path: str) -> frozenset[Scope] | None:
     """
     if path.startswith(FREE_PREFIX):
         return None
-    return NEEDED.get(path, _CLOSED)
+    # A job is its caller's alone; whoever may ask may look what became of it.
+    return NEEDED["/v1/predict"] if path.startswith(_JOBS_PREFIX) else NEEDED.get(path, _CLOSED)

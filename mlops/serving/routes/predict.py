@@ -1,5 +1,6 @@
 """POST /v1/predict and POST /v1/feedback."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -10,27 +11,35 @@ from starlette.responses import Response
 from mlops.serving.access.callers import ANYONE
 from mlops.serving.errors import WrongType
 from mlops.serving.handler import Accepted, Answer, Call, Form, Handler
+from mlops.serving.jobs.accept import accept, prefers_async
+from mlops.serving.jobs.jobs import Jobs
 from mlops.serving.metrics import Metrics
 
 _REFUSALS = (400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504)
 
 
-def predict_routes(handler: Handler, metrics: Metrics) -> APIRouter:
-    """Hand bodies to the handler."""
+def predict_routes(handler: Handler, metrics: Metrics, jobs: Jobs | None = None) -> APIRouter:
+    """Hand bodies to the handler, at once, or as a job where the caller prefers that and there are jobs."""
     router = APIRouter(prefix="/v1", tags=["answers"])
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"description": HTTPStatus(status).phrase, "content": {"application/problem+json": {}}}
         for status in _REFUSALS
     }
 
-    @router.post("/predict", response_model=Answer, responses=refusals)
+    later: dict[int | str, dict[str, Any]] = {
+        202: {"description": "Taken as a job, as `Prefer: respond-async` asks; its place is in Location"}
+    }
+
+    @router.post("/predict", response_model=Answer, responses=refusals | later)
     async def predict(request: Request) -> Response:
         """Answer for one record, a list of records, or a list of values a column; in Arrow what is sent as Arrow."""
         form = form_of(request, *Form)
-        body = await request.body()
+        body, call = await request.body(), call_of(request)
+        if jobs is not None and prefers_async(request.headers.getlist("prefer")):
+            return accept(jobs, request, partial(handler.predict, body, call, form), call)
         # Whatever becomes of it, it is counted for the version that it meets now.
         lane = request.state.lane = metrics.lane
-        answer = await handler.predict(body, call_of(request), form)
+        answer = await handler.predict(body, call, form)
         metrics.predicted(len(answer.predictions), lane)
         return Response(_written(answer, form), media_type=form)
 

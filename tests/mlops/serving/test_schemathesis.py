@@ -1,5 +1,6 @@
 """The server against its own description: what the OpenAPI document says is taken is taken, answers are as it says."""
 
+import socket
 import threading
 
 import httpx
@@ -11,7 +12,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from mlops.serving.app import create_app
 from mlops.serving.config import ServeConfig
-from mlops.serving.server import Server, bind
+from mlops.serving.server import Server
 from mlops.serving.settings import Settings
 from monitoring.store.delta import DeltaRequestLog
 
@@ -21,8 +22,8 @@ SEVERAL = settings(max_examples=60, deadline=None, suppress_health_check=list(He
 @pytest.fixture(scope="module")
 def live(bundle, model, tmp_path_factory):
     """The address of a real server on loopback, in a thread of its own."""
-    told = Settings(log_dir=tmp_path_factory.mktemp("live"), port=0, serve=ServeConfig(max_records=50))
-    with bind(told) as listener:
+    told = Settings(log_dir=tmp_path_factory.mktemp("live"), serve=ServeConfig(max_records=50))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Server(create_app(bundle, model, DeltaRequestLog(told.log_dir), told), drain_s=0)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -42,6 +43,7 @@ def description(live):
 OPERATIONS = [
     ("POST", "/v1/predict"),
     ("POST", "/v1/feedback"),
+    ("GET", "/v1/jobs/{job_id}"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
     ("GET", "/metrics"),
@@ -70,8 +72,9 @@ def fitting(body):
     if isinstance(columns, dict):
         shortest = min(map(len, columns.values()), default=0)
         body["columns"] = {name: values[:shortest] for name, values in columns.items()}
-    if "ids" in body and len(set(body["ids"] or [])) != len(body.get("records") or []):
-        del body["ids"]
+    ids = body.get("ids") or []
+    if not len(set(ids)) == len(ids) == len(body.get("records") or []):
+        body.pop("ids", None)
     return whole(body)
 
 

@@ -1,7 +1,12 @@
-"""Loading an MLflow model so that the gate and the server ask it in the same way."""
+"""Loading an MLflow model so that the gate and the server ask it in the same way.
 
+The server reads MLmodel and the skops file itself, as importing MLflow would be a third of its start.
+"""
+
+import json
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +27,8 @@ from mlops.modules import forgotten
 _FLOATS: dict[str, Any] = {"double": np.float64, "float": np.float32}
 _NUMBERS: dict[str, Any] = {**_FLOATS, "long": np.int64, "integer": np.int32}
 _NUMPY: dict[str, Any] = {**_NUMBERS, "boolean": np.bool_, "string": object, "datetime": "datetime64[us]"}
+# libyaml's, where PyYAML has it: the same, some times faster.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SWITCH = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 
 
@@ -38,7 +45,7 @@ class InputField:
 class LoadedModel:
     """A model in memory; satisfies evaluation.types.Predictor."""
 
-    pyfunc: Any
+    folder: Path
     ask: Callable[[pd.DataFrame], Any]
     task: Task
     threshold: float
@@ -46,8 +53,11 @@ class LoadedModel:
     classes: tuple[Any, ...]
 
     def predict(self, features: pl.DataFrame) -> Outputs:
-        """Answer for every row, in order; columns that the signature does not name are left aside."""
-        return self._outputs(self.pyfunc.predict(features.select(self._names).to_pandas()))
+        """Answer for every row, in order; columns that the signature does not name are left aside.
+
+        The table goes through MLflow, which checks it as every other user of the model would have it checked.
+        """
+        return self._outputs(self._pyfunc.predict(features.select(self._names).to_pandas()))
 
     def predict_rows(self, rows: Sequence[tuple[Any, ...]]) -> Outputs:
         """Answer for rows that have a value of the right type for every field of the signature, in its order.
@@ -65,6 +75,12 @@ class LoadedModel:
     def _names(self) -> list[str]:
         return [field.name for field in self.inputs]
 
+    @cached_property
+    def _pyfunc(self) -> Any:
+        mlflow = quiet_mlflow()
+        with _what_does_not_load(self.folder), skops_allowed(), forgotten(self.folder):
+            return mlflow.pyfunc.load_model(str(self.folder), suppress_warnings=True)
+
     def _outputs(self, said: Any) -> Outputs:
         raw = np.asarray(said)
         if self.task is Task.REGRESSION:
@@ -77,15 +93,15 @@ class LoadedModel:
         return Outputs(labels=np.asarray(self.classes)[scores.argmax(axis=1)], scores=scores)
 
 
-def require_no_pickle(model_dir: Path) -> None:
-    """Refuse a model whose file is not skops; loading a pickle runs whatever it holds.
+def require_no_pickle(model_dir: Path) -> dict[str, Any]:
+    """Refuse a model whose file is not skops; loading a pickle runs whatever it holds. Returns what MLmodel says.
 
     Raises UserError that names the format found.
     """
     try:
-        content = yaml.safe_load((model_dir / "MLmodel").read_text(encoding="utf-8"))
+        content: dict[str, Any] = yaml.load((model_dir / "MLmodel").read_bytes(), _Loader)  # noqa: S506 - a safe one
         flavour = content["flavors"]["sklearn"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+    except (OSError, yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise UserError(
             f"{model_dir} holds no scikit-learn model of MLflow: {error.__class__.__name__}",
             expected="a model saved by `weighbridge train`",
@@ -97,6 +113,7 @@ def require_no_pickle(model_dir: Path) -> None:
             expected="skops, as `weighbridge train` writes it",
             next_step="train again: weighbridge release",
         )
+    return content
 
 
 @contextmanager
@@ -120,37 +137,51 @@ def load_model(model_dir: Path, *, task: Task, threshold: float) -> LoadedModel:
     Raises UserError for a model without a signature or classes, EnvironmentProblem when its files or packages do not
     load here.
     """
-    mlflow = quiet_mlflow()
-    require_no_pickle(model_dir)
+    content = require_no_pickle(model_dir)
+    with _what_does_not_load(model_dir), forgotten(model_dir):
+        estimator = _estimator(model_dir, content)
+        # What MLflow would call after checking the table.
+        ask = getattr(estimator, content["flavors"]["python_function"].get("predict_fn", "predict"))
+    classes = tuple((content.get("metadata") or {}).get("classes", ()))
+    return LoadedModel(model_dir, ask, task, threshold, _inputs(content), classes or (0, 1))
+
+
+def _estimator(model_dir: Path, content: dict[str, Any]) -> Any:
+    """The estimator as MLflow loads it: code of the project first, then the file with the types vouched for."""
+    import skops.io
+
+    flavours = content["flavors"]
+    if code := flavours["python_function"].get("code"):
+        sys.path.insert(0, str(model_dir / code))
+    file = model_dir / flavours["python_function"]["model_path"]
+    return skops.io.load(file, trusted=flavours["sklearn"].get("skops_trusted_types"))
+
+
+def _inputs(content: dict[str, Any]) -> tuple[InputField, ...]:
+    columns = json.loads((content.get("signature") or {}).get("inputs") or "[]")
+    if not columns or not all(column.get("name") for column in columns):
+        raise UserError(
+            "the model has no signature with named columns",
+            expected="a model saved by `weighbridge train`",
+            next_step="weighbridge release",
+        )
+    return tuple(
+        InputField(str(column["name"]), str(column["type"]), bool(column.get("required", True)))
+        for column in columns
+    )
+
+
+@contextmanager
+def _what_does_not_load(model_dir: Path) -> Iterator[None]:
+    """Whatever is raised by what others wrote becomes one message."""
     try:
-        with skops_allowed(), forgotten(model_dir):
-            pyfunc = mlflow.pyfunc.load_model(str(model_dir), suppress_warnings=True)
+        yield
     except Exception as error:
         raise EnvironmentProblem(
             f"the model in {model_dir} does not load: {error.__class__.__name__}: {str(error)[:300]}",
             expected="the packages of its requirements.txt, in these versions",
             next_step=f"pip install -r {model_dir / 'requirements.txt'}",
         ) from error
-    signature = pyfunc.metadata.signature
-    if signature is None or signature.inputs is None or not signature.inputs.has_input_names():
-        raise UserError(
-            "the model has no signature with named columns",
-            expected="a model saved by `weighbridge train`",
-            next_step="weighbridge release",
-        )
-    inputs = tuple(
-        InputField(str(column.name), column.type.name, bool(column.required))
-        for column in signature.inputs.inputs
-    )
-    classes = tuple((pyfunc.metadata.metadata or {}).get("classes", ()))
-    return LoadedModel(pyfunc, _direct(pyfunc), task, threshold, inputs, classes or (0, 1))
-
-
-def _direct(pyfunc: Any) -> Callable[[pd.DataFrame], Any]:
-    """The estimator's own method, which MLflow would call after checking the table."""
-    method = pyfunc.metadata.flavors["python_function"].get("predict_fn", "predict")
-    ask: Callable[[pd.DataFrame], Any] = getattr(pyfunc.get_raw_model(), method)
-    return ask
 
 
 def _column(dtype: str, values: Sequence[Any]) -> Any:

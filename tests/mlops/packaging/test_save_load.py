@@ -82,7 +82,7 @@ def test_a_column_of_rows_is_what_polars_makes_of_it(dtype: str, values: tuple[A
         return np.zeros(len(table))
 
     fields = (InputField("a", dtype, False), InputField("b", "long", True))
-    model = LoadedModel(None, ask, Task.REGRESSION, 0.5, fields, ())
+    model = LoadedModel(Path(), ask, Task.REGRESSION, 0.5, fields, ())
     model.predict_rows([(value, number) for number, value in enumerate(values)])
     expected = pl.DataFrame({"a": pl.Series(values, dtype=kind), "b": [0, 1]}).to_pandas()
     pd.testing.assert_frame_equal(asked[0], expected)

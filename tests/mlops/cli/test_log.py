@@ -8,6 +8,9 @@ import pytest
 
 from mlops.cli.main import main
 from mlops.serving.log.config import LogConfig
+from mlops.serving.log.journal import Journal, Kind
+from mlops.serving.log.outflow import draft
+from mlops.serving.log.slots import Slot
 from mlops.serving.log.writer import RequestLogWriter
 from monitoring.store.base import LabelRecord, RequestRecord
 from monitoring.store.delta import DeltaRequestLog
@@ -111,6 +114,18 @@ def test_erase_waits_for_what_a_running_server_has_not_stored_yet(log, serve, lo
     assert log("erase", "--subject", "ada", "--yes") == 0
     assert "1 requests" in capsys.readouterr().out
     assert log("erase", "--subject", "ada", "--yes") == 0
+
+
+def test_erase_finds_what_a_killed_server_left_in_its_journal(log, serve, log_dir, capsys):
+    serve([record("stored", customer="eve")])
+    slot = Slot(log_dir)
+    journal = Journal(slot.journal)
+    journal.add([draft(Kind.REQUESTS, [record("left", customer="ada"), record("other", customer="eve")])])
+    journal.close()
+    slot.free()
+    assert log("erase", "--subject", "ada", "--yes") == 0
+    assert "1 requests" in capsys.readouterr().out
+    assert sorted(DeltaRequestLog(log_dir).read(model="small")["id"]) == ["other", "stored"]
 
 
 def test_erase_says_what_is_left_and_is_not_content(log, serve, log_dir, capsys):

@@ -1,7 +1,9 @@
 """Old days and erased subjects: gone from the table, from every file, and from what other writers do meanwhile."""
 
 import datetime as dt
+import os
 import threading
+import time
 
 import deltalake
 import polars as pl
@@ -180,6 +182,17 @@ class TestErase:
         (tmp_path / "log" / "notes.txt").write_text("about subject-17")
         found = log.traces(["subject-17"], field="customer", ids=["a"], folder=tmp_path / "log")
         assert [name.rpartition("/")[2] for name in found] == [path.name, "notes.txt"]
+
+
+def test_files_of_an_append_that_was_cut_off_go_with_a_merge_after_an_hour(log, tmp_path):
+    log.append([record("a")])
+    (path,) = (tmp_path / "log" / "requests").rglob("day=*/*.parquet")
+    old, young = path.with_name("old.parquet"), path.with_name("young.parquet")
+    for each in (old, young):
+        each.write_bytes(path.read_bytes())
+    os.utime(old, (time.time() - 4000,) * 2)
+    log.compact()
+    assert (old.exists(), young.exists(), path.exists()) == (False, True, True)
 
 
 class TestWiden:

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from evaluation.errors import EnvironmentProblem
+from mlops.serving.log.config import LogConfig
 from mlops.serving.log.writer import RequestLogWriter
 from monitoring.store.base import LabelRecord, RequestRecord
 
@@ -71,6 +72,14 @@ def test_the_end_stores_what_waits(make, memory_log):
     assert len(memory_log.records) == 1
     assert len(memory_log.labels) == 2
     assert writer.state().written == 3
+
+
+def test_private_fields_do_not_reach_the_store(make, memory_log):
+    writer = make(config=LogConfig(redact={"age": "mask"}))
+    writer.start()
+    writer.offer([record(17)])
+    assert writer.close()
+    assert memory_log.records[0].inputs == {"age": "**"}
 
 
 def test_closing_an_idle_writer_is_immediate(make):

@@ -37,7 +37,7 @@ from mlops.serving.middleware import Contain, LimitBody, Observe, problem
 from mlops.serving.reload import Follower, Seat
 from mlops.serving.routes.jobs import job_routes
 from mlops.serving.routes.operation import Readiness, operation_routes
-from mlops.serving.routes.predict import predict_routes
+from mlops.serving.routes.predict import plain, predict_routes
 from mlops.serving.settings import Settings
 from mlops.serving.tracing import UNTRACED, Steps, Trace, Tracing, is_wanted
 from mlops.serving.version import ServedModel, ServedVersion
@@ -127,11 +127,13 @@ def create_app(  # noqa: PLR0913 - what it is put together from
         },
     )
     app.state.readiness = readiness
-    app.include_router(predict_routes(handler, metrics, jobs))
+    answers = predict_routes(handler, metrics, jobs)
+    # FastAPI describes these two; its own way to an endpoint would take about as long as everything else on theirs.
+    app.router.routes.extend(plain(answers))
     if jobs is not None:
         app.include_router(job_routes(jobs))
     app.include_router(operation_routes(readiness, metrics, handler))
-    app.openapi = openapi(app, handler)  # type: ignore[method-assign]
+    app.openapi = openapi(app, handler, answers.routes)  # type: ignore[method-assign]
     return app
 
 

@@ -1,11 +1,12 @@
 """The OpenAPI document, with the schema and the example of the model that is served."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from starlette.routing import BaseRoute
 
 from mlops.serving.handler import Form, Handler
 from mlops.serving.ids import uuid7
@@ -15,8 +16,11 @@ Body = tuple[type[BaseModel], dict[str, Any]]
 _REF = "#/components/schemas/{model}"
 
 
-def openapi(app: FastAPI, handler: Handler) -> Callable[[], dict[str, Any]]:
-    """Make FastAPI's `openapi` method: bodies are read by the handler, so their schemas are added here."""
+def openapi(app: FastAPI, handler: Handler, answers: Sequence[BaseRoute]) -> Callable[[], dict[str, Any]]:
+    """Make FastAPI's `openapi` method: bodies are read by the handler, so their schemas are added here.
+
+    answers: routes that the application serves in another form.
+    """
 
     def build() -> dict[str, Any]:
         bundle = handler.version.bundle
@@ -24,7 +28,9 @@ def openapi(app: FastAPI, handler: Handler) -> Callable[[], dict[str, Any]]:
         if not app.openapi_schema or app.openapi_schema["info"]["version"] != bundle.version:
             schemas, example = handler.version.schemas, dict(handler.version.example)
             document = get_openapi(
-                title=f"{bundle.model} {bundle.version}", version=bundle.version, routes=app.routes
+                title=f"{bundle.model} {bundle.version}",
+                version=bundle.version,
+                routes=[*answers, *app.routes],
             )
             forms: dict[str, Body] = {
                 "one": (schemas.one, {"record": example}),

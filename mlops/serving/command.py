@@ -4,7 +4,6 @@ import argparse
 import logging
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pydantic import ValidationError
 
-from evaluation.errors import EnvironmentProblem, ExitCode, UserError, WeighbridgeError
+from evaluation.errors import ExitCode, UserError, WeighbridgeError
 from mlops.calm import calm_threads
 from mlops.serving.access.binding import require_guarded
 from mlops.serving.config import ServeConfig
@@ -45,10 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _supervise(arguments: Sequence[str], settings: Settings) -> int:
     from mlops.serving.listener import bind
+    from mlops.serving.log.place import require_place
     from mlops.serving.logs import log_as_json
 
     log_as_json()
-    _make_folder(settings.log_dir)
+    require_place(settings.log_dir, settings.serve.log)
     with bind(settings) as listener:
         # -P: what lies in the folder where somebody typed the command must not shadow our packages.
         command = (sys.executable, "-P", "-m", "mlops.serving", *arguments)
@@ -61,13 +61,14 @@ def _serve(path: Path, source: "Registered | None", settings: Settings, inherite
     from mlops.packaging.load import load_model
     from mlops.serving.app import create_app
     from mlops.serving.listener import bind
+    from mlops.serving.log.place import require_place
     from mlops.serving.logs import log_as_json
     from mlops.serving.reload import Follower
     from mlops.serving.server import Server, end_despite_the_model
     from monitoring.store.delta import DeltaRequestLog
 
     log_as_json()
-    _make_folder(settings.log_dir)
+    require_place(settings.log_dir, settings.serve.log)
     if inherited is not None:
         inherited.watch()
     with bind(settings) if inherited is None else inherited.listener() as listener:
@@ -90,19 +91,6 @@ def _serve(path: Path, source: "Registered | None", settings: Settings, inherite
         tell = inherited.ready if inherited is not None else lambda: None
         Server(app, drain_s=settings.drain_s, finish_s=serve.timeout_s, started=tell).run(sockets=[listener])
     end_despite_the_model()
-
-
-def _make_folder(path: Path) -> None:
-    """A log that can never be written is a mistake at the start, not one in every request."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path).close()
-    except OSError as error:
-        raise EnvironmentProblem(
-            f"the request log cannot be written to {path}: {error.strerror}",
-            expected="a folder with write access and free space",
-            next_step="choose another --log-dir",
-        ) from error
 
 
 class _Parser(argparse.ArgumentParser):

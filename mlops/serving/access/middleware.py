@@ -7,8 +7,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mlops.serving.access.callers import ANYONE, Caller, needed
 from mlops.serving.access.limits import RateLimits, caller_name
 from mlops.serving.access.reasons import Reason
-from mlops.serving.access.refusals import FORBIDDEN, UNKNOWN, refuse, too_many
+from mlops.serving.access.refusals import FORBIDDEN, UNKNOWN, Patience, refuse, too_many
 from mlops.serving.metrics import Metrics
+
+REFUSAL_AFTER_S = 0.1
 
 
 class Authenticator(Protocol):
@@ -22,8 +24,15 @@ class Authenticator(Protocol):
 class Authenticate:
     """Puts the caller into `scope["state"]["caller"]`; without an authenticator that is ANYONE."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator | None, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator | None,
+        metrics: Metrics,
+        pause_s: float = REFUSAL_AFTER_S,
+    ) -> None:
         self._app = app
+        self._patience = Patience(pause_s)
         self._authenticator = authenticator
         self._metrics = metrics
 
@@ -44,6 +53,7 @@ class Authenticate:
         else:
             caller = Reason.MALFORMED if sent else Reason.MISSING
         if isinstance(caller, Reason):
+            await self._patience.pause()
             await refuse(scope, receive, send, error=UNKNOWN, reason=caller, metrics=self._metrics)
         elif scopes.isdisjoint(caller.scopes):
             scope["state"]["caller"] = caller
@@ -56,8 +66,15 @@ class Authenticate:
 class LimitRate:
     """Answers 429 to a caller that is over its rate or quota; health is free of it."""
 
-    def __init__(self, app: ASGIApp, limits: RateLimits | None, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: RateLimits | None,
+        metrics: Metrics,
+        pause_s: float = REFUSAL_AFTER_S,
+    ) -> None:
         self._app = app
+        self._patience = Patience(pause_s)
         self._limits = limits
         self._metrics = metrics
 
@@ -70,5 +87,6 @@ class LimitRate:
         if over is None:
             await self._app(scope, receive, send)
             return
+        await self._patience.pause()
         error = too_many(over.retry_after_s, over.headers())
         await refuse(scope, receive, send, error=error, reason=over.reason, metrics=self._metrics)

@@ -46,7 +46,7 @@ class Counts:
     def failed(self, kind):
         self.kinds.append(kind)
 
-    def request(self, route, status, seconds):
+    def request(self, route, status, *more):
         self.statuses.append(status)
 
 
@@ -84,8 +84,8 @@ class House:
         app = LimitBody(app, max_bytes=1024 * 1024)
         app = Timeout(app, seconds=seconds, metrics=self.counts)
         app = LimitInFlight(app, most=most, metrics=self.counts)
-        app = LimitRate(app, limits=limits, metrics=self.counts)
-        app = Authenticate(app, authenticator=doorkeeper, metrics=self.counts)
+        app = LimitRate(app, limits=limits, metrics=self.counts, pause_s=0)
+        app = Authenticate(app, authenticator=doorkeeper, metrics=self.counts, pause_s=0)
         app = Contain(app, metrics=self.counts)
         app = SecurityHeaders(app)
         self.app = Observe(app, metrics=self.counts)

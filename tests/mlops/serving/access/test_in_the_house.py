@@ -12,8 +12,9 @@ from mlops.serving.errors import ModelFailed
 
 
 async def until(true):
-    while not true():
-        await asyncio.sleep(0.001)
+    async with asyncio.timeout(60):
+        while not true():
+            await asyncio.sleep(0.001)
 
 
 def test_one_request_too_many_is_sent_away_at_once(house):

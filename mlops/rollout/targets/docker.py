@@ -15,11 +15,14 @@ from mlops.rollout.targets.base import Lane
 from mlops.serving.access.config import REDIS_PASSWORD
 from mlops.serving.access.keys import API_KEYS
 from mlops.serving.config import ServeConfig
+from mlops.serving.log.config import LOG_KEY, Redaction
 
 _HOST = "127.0.0.1"
 _SERVER_PORT = 8080
 _LOG_IN_CONTAINER = "/var/log/weighbridge"
 _KEYS_IN_CONTAINER = "/run/weighbridge/access"
+# How the variables begin that give access to an object store.
+_OF_STORES = ("AWS_", "AZURE_", "GOOGLE_")
 # The user that the image makes; it has no other rights on this machine.
 _SERVER_UID = 10001
 _LANE = "weighbridge.lane"
@@ -66,6 +69,7 @@ class DockerTarget:
             *(("--env", f"{TRUSTED_KEYS}={trusted}") if (trusted := trust().text) else ()),
             *("--label", f"{_LANE}={json.dumps(asdict(lane))}", "--label", f"{_LOG_DIR}={log_dir}"),
             *self._door(),
+            *self._log(),
             *(("--gpus", "all") if labels.get("weighbridge.device") == "gpu" else ()),
             artefact,
             *("--serve", self._serve.for_server()),
@@ -117,6 +121,20 @@ class DockerTarget:
         _give_to_server(path.parent)
         volume = f"{path.parent}:{_KEYS_IN_CONTAINER}:ro"
         return (*told, "--volume", volume, "--env", f"{API_KEYS}={_KEYS_IN_CONTAINER}/{path.name}")
+
+    def _log(self) -> tuple[str, ...]:
+        """What the server needs to write its request log; values stay in the environment."""
+        config = self._serve.log
+        if Redaction.HASH in config.redact.values() and LOG_KEY not in os.environ:
+            raise UserError(
+                "serve.log.redact hashes a field, and a container can't see the key of this machine",
+                expected=f"the key in {LOG_KEY}, so that every server makes the same hashes",
+                next_step=f"export {LOG_KEY}=...; openssl rand -base64 32 makes one",
+            )
+        names = [LOG_KEY] if LOG_KEY in os.environ else []
+        if config.at:
+            names += sorted(name for name in os.environ if name.startswith(_OF_STORES))
+        return tuple(word for name in names for word in ("--env", name))
 
     @property
     def _docker(self) -> DockerClient:

@@ -9,6 +9,7 @@ from evaluation.config import Section
 from monitoring.config import Duration
 
 IDS = "ids"
+LOG_KEY = "WEIGHBRIDGE_LOG_KEY"
 
 
 class Durability(StrEnum):

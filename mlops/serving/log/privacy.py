@@ -14,12 +14,11 @@ from pathlib import Path
 
 from evaluation.errors import UserError
 from mlops.decision.keys import keys_dir, no_access
-from mlops.serving.log.config import IDS, LogConfig, Redaction
+from mlops.serving.log.config import IDS, LOG_KEY, LogConfig, Redaction
 from monitoring.store.base import RequestRecord
 from monitoring.store.columns import spoken
 
 _LOG = logging.getLogger("weighbridge.request_log")
-LOG_KEY = "WEIGHBRIDGE_LOG_KEY"
 _LEAST_CHARACTERS = 16
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.errors import UserError
 from mlops.rollout.targets.docker import DockerTarget
 from mlops.serving.access.config import REDIS_PASSWORD
 from mlops.serving.access.keys import API_KEYS
 from mlops.serving.config import ServeConfig
+from mlops.serving.log.config import LOG_KEY
 
 IMAGE = "registry.example/lending@sha256:" + "0" * 64
 NAMES = {"version": "3", "release_id": "r", "model": "lending"}
@@ -39,9 +41,11 @@ def created(tmp_path, monkeypatch):
     monkeypatch.delenv(API_KEYS, raising=False)
     monkeypatch.delenv(REDIS_PASSWORD, raising=False)
 
-    def create(**access):
+    monkeypatch.delenv(LOG_KEY, raising=False)
+
+    def create(log=None, **access):
         engine = Engine()
-        serve = ServeConfig.model_validate({"access": access})
+        serve = ServeConfig.model_validate({"access": access, "log": log or {}})
         target = DockerTarget(serve, tmp_path / "access" / "keys.json", engine)
         target.start(IMAGE, **NAMES, port=20801, log_dir=tmp_path / "log")
         before, after = (
@@ -96,3 +100,18 @@ def test_tokens_need_neither(created):
     assert len(pairs(options, "--volume")) == 1
     assert json.loads(command[command.index("--serve") + 1])["access"]["oidc"]["audience"] == "w"
     assert Path(pairs(options, "--volume")[0].partition(":")[0]).name == "log"
+
+
+def test_the_log_gets_its_key_and_its_store_by_name(created, monkeypatch):
+    monkeypatch.setenv(LOG_KEY, "hunter2" * 3)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    assert LOG_KEY in pairs(created()[0], "--env")
+    assert "AWS_SECRET_ACCESS_KEY" not in pairs(created()[0], "--env")
+    options, command = created(log={"at": "s3://bucket/log", "redact": {"name": "hash"}})
+    assert {LOG_KEY, "AWS_SECRET_ACCESS_KEY"} <= set(pairs(options, "--env"))
+    assert not [word for word in (*options, *command) if "hunter2" in word]
+
+
+def test_hashes_need_a_key_that_containers_share(created):
+    with pytest.raises(UserError, match="can't see the key"):
+        created(log={"redact": {"name": "hash"}})

@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from evaluation.errors import EnvironmentProblem, UserError
-from mlops.serving.log.config import IDS, LogConfig, Redaction
-from mlops.serving.log.privacy import LOG_KEY, Privacy, log_key
+from mlops.serving.log.config import IDS, LOG_KEY, LogConfig, Redaction
+from mlops.serving.log.privacy import Privacy, log_key
 from monitoring.store.base import RequestRecord
 
 # Test case 2: key "Jefe".

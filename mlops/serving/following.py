@@ -120,7 +120,7 @@ class Registered:
         mlflow = quiet_mlflow()
         with store_errors(self._store):
             point_at(mlflow, self._store)
-        return Registry(mlflow, self._followed.model)
+            return Registry(mlflow, self._followed.model)
 
 
 def _touched(path: Path) -> float:

@@ -4,7 +4,11 @@ import contextlib
 import functools
 import json
 import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -230,3 +234,80 @@ def client(bundle, model, settings, open_client):
     """A client of an application over the real bundle and a real store."""
     with open_client(create_app(bundle, model, DeltaRequestLog(settings.log_dir), settings)) as client:
         yield client
+
+
+POLL_S = 0.05
+
+
+class Process:
+    """`python -m mlops.serving` on a free port, its output in a file."""
+
+    def __init__(self, folder, *options, **environment):
+        self.log_dir = folder / "log"
+        self.output = folder / "output"
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "mlops.serving",
+            "--port",
+            "0",
+            "--log-dir",
+            str(self.log_dir),
+        ]
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*command, *options],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+            )
+        self.port = self._until(self._bound_port)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._until(self._ready)
+
+    def _until(self, found):
+        while (result := found()) is None:
+            assert self.process.poll() is None, self.output.read_text()
+            time.sleep(POLL_S)
+        return result
+
+    def _bound_port(self):
+        return next((line["port"] for line in self.lines() if line["event"] == "starting"), None)
+
+    def _ready(self):
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/health/ready").is_success or None
+
+    def lines(self):
+        whole = self.output.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in whole if line.endswith("\n")]
+
+    def wait_for_line(self, **facts):
+        """Wait until the server logged a line with these facts."""
+        return self._until(
+            lambda: next((line for line in self.lines() if facts.items() <= line.items()), None)
+        )
+
+    def end(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@contextlib.contextmanager
+def server_processes(folder, *what):
+    """A function that starts servers, which are killed in the end; `what` comes before the options of each."""
+    with contextlib.ExitStack() as running:
+
+        def start(*options, **environment):
+            started = Process(folder, *what, *options, **environment)
+            running.callback(started.process.wait)
+            running.callback(started.process.kill)
+            return started
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def servers():
+    return server_processes

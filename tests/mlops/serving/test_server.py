@@ -5,8 +5,6 @@ import itertools
 import json
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 
@@ -18,79 +16,15 @@ from monitoring.store.delta import DeltaRequestLog
 POLL_S = 0.05
 
 
-class Process:
-    """`python -m mlops.serving` on a free port, its output in a file."""
-
-    def __init__(self, folder, bundle, *options):
-        self.log_dir = folder / "log"
-        self.output = folder / "output"
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "mlops.serving",
-            str(bundle),
-            "--port",
-            "0",
-            "--log-dir",
-            str(self.log_dir),
-        ]
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen([*command, *options], stdout=output, stderr=subprocess.STDOUT)
-        self.port = self._until(self._bound_port)
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._until(self._ready)
-
-    def _until(self, found):
-        while (result := found()) is None:
-            assert self.process.poll() is None, self.output.read_text()
-            time.sleep(POLL_S)
-        return result
-
-    def _bound_port(self):
-        return next((line["port"] for line in self.lines() if line["event"] == "starting"), None)
-
-    def _ready(self):
-        with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/health/ready").is_success or None
-
-    def lines(self):
-        whole = self.output.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in whole if line.endswith("\n")]
-
-    def wait_for_line(self, **facts):
-        """Wait until the server logged a line with these facts."""
-        return self._until(
-            lambda: next((line for line in self.lines() if facts.items() <= line.items()), None)
-        )
-
-    def end(self, number=signal.SIGTERM):
-        self.process.send_signal(number)
-        return self.process.wait(60)
-
-
-@contextlib.contextmanager
-def servers(folder, bundle):
-    with contextlib.ExitStack() as running:
-
-        def start(*options):
-            started = Process(folder, bundle.path, *options)
-            running.callback(started.process.wait)
-            running.callback(started.process.kill)
-            return started
-
-        yield start
-
-
 @pytest.fixture
-def serve(tmp_path, bundle):
-    with servers(tmp_path, bundle) as start:
+def serve(tmp_path, bundle, servers):
+    with servers(tmp_path, str(bundle.path)) as start:
         yield start
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory, bundle):
-    with servers(tmp_path_factory.mktemp("shared"), bundle) as start:
+def shared(tmp_path_factory, bundle, servers):
+    with servers(tmp_path_factory.mktemp("shared"), str(bundle.path)) as start:
         yield start("--serve", '{"max_body_kb": 100}')
 
 

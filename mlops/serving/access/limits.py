@@ -107,7 +107,7 @@ class InMemory:
 def _until_room(amount: int, current: int, previous: int, share: float) -> float:
     """Windows until the weighted count is below the amount."""
     if current >= amount:
-        return 1 - share + (1 - amount / current)
+        return 1 - share
     return 1 - (amount - current) / previous - share
 
 

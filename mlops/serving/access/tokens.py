@@ -46,8 +46,6 @@ class Tokens:
         # Where the token says that keys are to be found (jku, jwk, x5u) is not even read.
         if algorithm not in self._config.algorithms:
             return Reason.BAD_ALGORITHM
-        if "crit" in header or not (name is None or isinstance(name, str)):
-            return Reason.BAD_TOKEN
         try:
             key = await self._signers.find(name, algorithm)
         except IssuerDown:

@@ -7,7 +7,7 @@ import anyio
 import httpx
 import pytest
 
-from mlops.serving.access.house import Timeout
+from mlops.serving.access.house import Timeout, _Timed
 from mlops.serving.errors import ModelFailed
 
 
@@ -80,7 +80,7 @@ def test_no_answer_in_time_is_504_and_the_place_is_kept_until_the_model_is_done(
         assert answer.json()["title"] == "Gateway Timeout"
         assert (await there.ask()).status_code == 200
         assert there.counts.kinds == ["TimedOut", "Full"]
-        assert there.counts.statuses == [503, 504, 200]
+        assert there.counts.statuses == [504, 503, 200]
 
     asyncio.run(story())
 
@@ -160,6 +160,19 @@ def test_a_server_that_stops_can_still_cancel_a_request(house):
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert there.counts.reasons == []
+
+    asyncio.run(story())
+
+
+def test_a_server_that_stops_just_when_the_time_is_over_is_obeyed(house):
+    async def story():
+        timed = _Timed({}, asyncio.Event().wait, None, house().counts)
+        reading = asyncio.create_task(timed._receive_timed())
+        await asyncio.sleep(0)
+        timed._expire()
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
 
     asyncio.run(story())
 

@@ -153,8 +153,9 @@ def signers(source):
 
 async def settled(found):
     """Let what was begun beside the requests come to its end."""
-    while found._fetching is not None:
-        await asyncio.sleep(0.001)
+    async with asyncio.timeout(60):
+        while found._fetching is not None:
+            await asyncio.sleep(0.001)
 
 
 def test_an_unknown_name_is_worth_one_question_in_ten_seconds():
@@ -241,8 +242,9 @@ def test_whoever_does_not_wait_for_the_keys_takes_them_from_nobody(issuer):
         issuer.slow.clear()
         hurried = asyncio.create_task(tokens.check(issuer.token()))
         patient = asyncio.create_task(tokens.check(issuer.token()))
-        while not issuer.asked:
-            await asyncio.sleep(0.001)
+        async with asyncio.timeout(60):
+            while not issuer.asked:
+                await asyncio.sleep(0.001)
         hurried.cancel()
         issuer.slow.set()
         assert isinstance(await patient, Caller)

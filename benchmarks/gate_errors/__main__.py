@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gate_errors", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--full", action="store_true", help="every cell, in about 20 minutes of CPU")
+    what.add_argument("--full", action="store_true", help="every cell, in about half an hour of CPU")
     what.add_argument("--smoke", action="store_true", help="cells with stated rates, few runs, in a minute")
     what.add_argument("--others", action="store_true", help="statgate and evalsig on the same data, as long")
     what.add_argument(

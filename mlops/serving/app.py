@@ -35,6 +35,7 @@ from mlops.serving.log.writer import RequestLogWriter
 from mlops.serving.metrics import Metrics
 from mlops.serving.middleware import Contain, LimitBody, Observe, problem
 from mlops.serving.reload import Follower, Seat
+from mlops.serving.routes.docs import docs_routes
 from mlops.serving.routes.jobs import job_routes
 from mlops.serving.routes.operation import Readiness, operation_routes
 from mlops.serving.routes.predict import plain, predict_routes
@@ -101,6 +102,8 @@ def create_app(  # noqa: PLR0913 - what it is put together from
         version=bundle.version,
         lifespan=_lifespan(handler, writer, access, readiness, beside, jobs, tracing),
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
         # FastAPI's own telemetry would follow whatever provider a package sets up, with exceptions' messages in it.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         # First in the list is first to see a request and last to see its answer.
@@ -132,6 +135,7 @@ def create_app(  # noqa: PLR0913 - what it is put together from
     app.router.routes.extend(plain(answers))
     if jobs is not None:
         app.include_router(job_routes(jobs))
+    app.include_router(docs_routes())
     app.include_router(operation_routes(readiness, metrics, handler))
     app.openapi = openapi(app, handler, answers.routes)  # type: ignore[method-assign]
     return app

@@ -46,4 +46,6 @@ def needed(path: str) -> frozenset[Scope] | None:
     if path.startswith(FREE_PREFIX):
         return None
     # A job is its caller's alone; whoever may ask may look what became of it.
-    return NEEDED["/v1/predict"] if path.startswith(_JOBS_PREFIX) else NEEDED.get(path, _CLOSED)
+    if path.startswith(_JOBS_PREFIX):
+        return NEEDED["/v1/predict"]
+    return NEEDED["/docs"] if path.startswith("/docs/") else NEEDED.get(path, _CLOSED)

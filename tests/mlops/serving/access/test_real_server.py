@@ -1,40 +1,27 @@
 """The door of a real server process, with keys from a file that changes, and with an issuer's tokens."""
 
-import importlib.util
 import json
 import socket
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import pytest
 
 from evaluation.errors import ExitCode
+from mlops.config import RolloutConfig
+from mlops.rollout.controller import Rollout
+from mlops.rollout.targets.build import build_target
 from mlops.serving.access.callers import Scope
 from mlops.serving.access.keys import API_KEYS, KeyFile, make_key
 from mlops.serving.command import main
-
-
-def _servers():
-    """The process that the server's own tests start."""
-    place = Path(__file__).parents[1] / "test_server.py"
-    specification = importlib.util.spec_from_file_location("server_process", place)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module.servers
+from mlops.serving.config import ServeConfig
 
 
 @pytest.fixture
-def serve(tmp_path, bundle, monkeypatch):
-    with _servers()(tmp_path, bundle) as start:
-
-        def begin(*options, access, **variables):
-            for name, value in variables.items():
-                monkeypatch.setenv(name, value)
-            return start("--serve", json.dumps({"access": access}), *options)
-
-        yield begin
+def serve(tmp_path, bundle, servers):
+    with servers(tmp_path, str(bundle.path)) as start:
+        yield lambda *, access, **environment: start("--serve", json.dumps({"access": access}), **environment)
 
 
 @pytest.fixture
@@ -99,8 +86,8 @@ def test_tokens_and_keys_from_the_environment_side_by_side_under_one_rate(
     assert server.end() == 0
 
 
-def test_a_body_that_never_comes_is_not_waited_for(serve, good, bundle, tmp_path):
-    with _servers()(tmp_path, bundle) as start:
+def test_a_body_that_never_comes_is_not_waited_for(servers, bundle, tmp_path):
+    with servers(tmp_path, str(bundle.path)) as start:
         server = start("--serve", json.dumps({"timeout_s": 0.3}))
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as line:
             line.sendall(
@@ -131,7 +118,34 @@ def test_what_would_be_unsafe_does_not_start(tmp_path, bundle, capsys, options, 
     assert "hunter2" not in complaint
 
 
-def test_open_to_all_on_purpose(tmp_path, bundle, good):
-    with _servers()(tmp_path, bundle) as start:
+def test_open_to_all_on_purpose(tmp_path, bundle, good, servers):
+    with servers(tmp_path, str(bundle.path)) as start:
         server = start("--host", "0.0.0.0", "--open")
         assert httpx.post(f"{server.url}/v1/predict", json={"records": [good]}).status_code == 200
+
+
+def test_a_deployment_asks_for_the_keys_of_its_home(tmp_path, bundle, good, monkeypatch):
+    monkeypatch.delenv(API_KEYS, raising=False)
+    home = tmp_path / "home"
+    key = made(KeyFile.of(home), Scope.PREDICT)
+    serve = ServeConfig.model_validate({"port": 0, "access": {"keys": True, "rate": "2/day"}})
+    settings = RolloutConfig(ready_within_s=120)
+    rollout = Rollout(home, serve, settings, build_target(settings, serve, home))
+    names = {"model": bundle.model, "version": bundle.version, "release_id": bundle.release_id}
+    try:
+        url = rollout.deploy(str(bundle.path), **names).url
+        headers = {"authorization": f"Bearer {key}"}
+        ask = lambda **sent: httpx.post(f"{url}/v1/predict", json={"records": [good]}, **sent).status_code  # noqa: E731
+        assert [ask(), ask(headers=headers), ask(headers=headers), ask(headers=headers)] == [
+            401,
+            200,
+            200,
+            429,
+        ]
+        assert httpx.get(f"{url}/model", headers=headers).status_code == 403
+        assert httpx.get(f"{url}/health/ready").json() == {"status": "ready", "version": bundle.version}
+    finally:
+        rollout.stop()
+    logs = [path.read_text() for path in (home / "serving" / "lanes").glob("*.log")]
+    assert len(logs) == 1
+    assert key[16:] not in logs[0]

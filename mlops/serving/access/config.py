@@ -50,7 +50,7 @@ class AccessConfig(Section):
     # A complaint must not repeat a password.
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    keys: bool = Field(False, description="API keys, made by `weighbridge keys create`.")
+    keys: bool = Field(False, description="API keys, made by `weighbridge api-keys create`.")
     oidc: OidcConfig | None = None
     open: bool = Field(False, description="Anyone may ask, also from other machines.")
     rate: Rate | None = Field(None, description="Requests of one caller, such as 100/second.")

@@ -117,8 +117,6 @@ class Batcher:
         self._around = 1
         self._hold: asyncio.TimerHandle | None = None
         self._held_since = 0.0
-        self._open = 0
-        self._all_answered: asyncio.Event | None = None
 
     @property
     def together(self) -> bool:
@@ -127,26 +125,6 @@ class Batcher:
 
     async def submit(self, rows: Sequence[Row]) -> Said:
         """The model's labels and scores for these rows, in order; raises what the model raises."""
-        self._open += 1
-        try:
-            return await self._submit(rows)
-        finally:
-            self._open -= 1
-            if self._open == 0 and self._all_answered is not None:
-                self._all_answered.set()
-
-    async def drain(self) -> None:
-        """Return when everything that was submitted is answered or given up, and take no more."""
-        if self._open:
-            self._all_answered = asyncio.Event()
-            await self._all_answered.wait()
-        self.close()
-
-    def close(self) -> None:
-        """Take no more; does not wait for calls that run."""
-        self._pool.shutdown(wait=False)
-
-    async def _submit(self, rows: Sequence[Row]) -> Said:
         loop = asyncio.get_running_loop()
         if not self._together:
             return await loop.run_in_executor(self._pool, self._timed, rows)
@@ -156,6 +134,10 @@ class Batcher:
         if not self._busy:
             self._go_or_hold(loop)
         return await waiting.answer
+
+    def close(self) -> None:
+        """Take no more; does not wait for calls that run."""
+        self._pool.shutdown(wait=False)
 
     def _go_or_hold(self, loop: asyncio.AbstractEventLoop) -> None:
         """Ask now if all who were around are here; else once nobody has come for a pause."""

@@ -99,8 +99,12 @@ class Handler:
 
         Raises BadSyntax, Invalid, Rejected, ModelFailed, or NotRecorded where the log cannot keep its promise.
         """
-        started = time.perf_counter()
         version = self.version
+        with version:
+            return await self._predict(version, body, call, form)
+
+    async def _predict(self, version: ServedVersion, body: bytes, call: Call, form: Form) -> Answer:
+        started = time.perf_counter()
         with self._steps.step("validate"):
             asked = await _read(version, body, form)
             rows, seen = version.guards.before(asked.rows) if version.guards.active else (asked.rows, None)

@@ -83,7 +83,7 @@ class Seat:
         """Let it answer from now on; the one before it leaves when its last request is answered. On the event loop."""
         before, self._handler.version = self._handler.version, version
         self._metrics.serves(version.bundle)
-        leaving = asyncio.get_running_loop().create_task(before.batcher.drain())
+        leaving = asyncio.get_running_loop().create_task(before.leave())
         self._leaving.add(leaving)
         leaving.add_done_callback(self._leaving.discard)
 

@@ -1,5 +1,6 @@
 """One version of a model, ready to answer: what it is, the form of its requests, its guards, how it is asked."""
 
+import asyncio
 import logging
 import math
 import time
@@ -72,10 +73,28 @@ class ServedVersion:
             count=guarded,
         )
         self._model = model
+        self._inside = 0
+        self._empty: asyncio.Event | None = None
         cost = self._warm_up()
         self.batcher = Batcher(
             self._ask, cost=cost if config.batching == "auto" else None, threads=threads, done=done
         )
+
+    def __enter__(self) -> None:
+        """A request begins that this version answers, whatever takes its place meanwhile; on the event loop."""
+        self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._inside -= 1
+        if self._empty is not None and self._inside == 0:
+            self._empty.set()
+
+    async def leave(self) -> None:
+        """Return when every request that it began is answered or given up, and take no more."""
+        if self._inside:
+            self._empty = asyncio.Event()
+            await self._empty.wait()
+        self.batcher.close()
 
     def _warm_up(self) -> Cost:
         """Ask the model a few times, unlogged: what it does only once is then done, and what calls cost is known."""

@@ -1,5 +1,6 @@
 """What keeps another version from taking over, and how often it is tried."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -8,8 +9,10 @@ from evaluation.errors import EnvironmentProblem, UserError
 from evaluation.types import Task
 from mlops.packaging.load import InputField
 from mlops.serving import reload
+from mlops.serving.config import ServeConfig
 from mlops.serving.following import Followed
 from mlops.serving.reload import Follower, Reason, refused
+from mlops.serving.version import ServedVersion
 
 AGE = InputField("age", "long", True)
 JOB = InputField("job", "string", False)
@@ -202,3 +205,29 @@ def test_a_request_that_is_answered_now_must_be_answered_then(then, found):
 def test_what_names_no_version_to_follow_is_refused(text):
     with pytest.raises(UserError, match="names no version to follow"):
         Followed.parse(text)
+
+
+def test_who_leaves_answers_first_whom_it_began_with(bundle, fake_model):
+    """Also a request that has not come to the model yet, as its body is still read."""
+    reading, order = asyncio.Event(), []
+    version = ServedVersion(bundle, fake_model(), ServeConfig(), threads=1)
+
+    async def ask():
+        with version:
+            await reading.wait()
+            order.append(await version.batcher.submit([(30, "none")]))
+
+    async def leave():
+        await version.leave()
+        order.append("left")
+
+    async def both():
+        asking, leaving = asyncio.create_task(ask()), asyncio.create_task(leave())
+        await asyncio.sleep(0)
+        reading.set()
+        await asyncio.gather(asking, leaving)
+
+    asyncio.run(both())
+    assert order == [([1], [0.75]), "left"]
+    with pytest.raises(RuntimeError):
+        asyncio.run(version.batcher.submit([(30, "none")]))

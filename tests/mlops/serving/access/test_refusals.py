@@ -156,6 +156,10 @@ def test_every_one_of_them_is_answered_alike_and_counted_apart(  # noqa: PLR0917
         ({Scope.ADMIN}, "/new", 200),
         ({Scope.PREDICT, Scope.FEEDBACK}, "/new", 403),
         ({Scope.ADMIN}, "/none", 404),
+        ({Scope.PREDICT}, "/v1/jobs/1", 404),
+        ({Scope.FEEDBACK, Scope.ADMIN}, "/v1/jobs/1", 403),
+        ({Scope.PREDICT}, "/docs/start.js", 404),
+        ({Scope.FEEDBACK}, "/docs/start.js", 403),
         ({Scope.PREDICT}, "/V1/predict", 403),
         ({Scope.PREDICT}, "/health/../metrics", 403),
     ],
@@ -241,7 +245,7 @@ def test_browsers_are_told_to_guess_frame_and_keep_nothing(house):
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
     docs = house().ask_now("/docs", method="GET").headers["content-security-policy"]
-    assert "script-src 'unsafe-inline' https://cdn.jsdelivr.net" in docs
+    assert "script-src 'self'; style-src 'self'" in docs
     assert "frame-ancestors 'none'" in docs
 
 

@@ -5,8 +5,11 @@ import itertools
 import json
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -134,6 +137,85 @@ def test_a_stop_drains_then_finishes_what_is_in_flight(serve, good):
     assert answer["predictions"][0]["id"] == "in-flight"
     assert server.process.wait(60) == 0
     assert DeltaRequestLog(server.log_dir).read(model="lending")["id"].to_list() == ["draining", "in-flight"]
+
+
+def test_who_is_in_haste_waits_for_nobody_and_loses_no_record(serve, good):
+    server = serve("--drain-s", "600")
+    answer = httpx.post(f"{server.url}/v1/predict", json={"records": [good], "ids": ["answered"]})
+    assert answer.is_success
+    connection, _ = send_part(server.port, json.dumps({"records": [good]}).encode())
+    httpx.get(f"{server.url}/health/live")
+    server.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(signal.SIGTERM)
+    # Signals of one number may become one while nobody looks.
+    while server.process.poll() is None and not any(
+        line["event"] == "Shutting down" for line in server.lines()
+    ):
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(POLL_S)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(60) == 0
+    connection.close()
+    assert [line for line in server.lines() if line["event"] == "requests given up"]
+    assert DeltaRequestLog(server.log_dir).read(model="lending")["id"].to_list() == ["answered"]
+
+
+HANGING = """
+import sys, threading
+from pathlib import Path
+import numpy as np
+from evaluation.types import Outputs
+from mlops.packaging.bundle import Bundle
+from mlops.packaging.load import InputField
+from mlops.serving.app import create_app
+from mlops.serving.config import ServeConfig
+from mlops.serving.listener import bind
+from mlops.serving.logs import log_as_json
+from mlops.serving.server import Server, end_despite_the_model
+from mlops.serving.settings import Settings
+from monitoring.store.delta import DeltaRequestLog
+
+class Model:
+    inputs, classes = (InputField("age", "long", True),), (0, 1)
+
+    def predict_rows(self, rows):
+        if rows[0][0] == 13:
+            print('{"event": "hangs"}', flush=True)
+            threading.Event().wait()
+        return Outputs(labels=np.ones(len(rows), int), scores=np.full(len(rows), 0.75))
+
+log_as_json()
+settings = Settings(log_dir=Path(sys.argv[2]), port=0, serve=ServeConfig(timeout_s=1))
+app = create_app(Bundle.open(Path(sys.argv[1])), Model(), DeltaRequestLog(settings.log_dir), settings)
+with bind(settings) as listener:
+    print('{"event": "starting", "port": %d}' % listener.getsockname()[1], flush=True)
+    Server(app, drain_s=0, finish_s=1).run(sockets=[listener])
+end_despite_the_model()
+"""
+
+
+def test_a_model_that_hangs_holds_up_no_end(tmp_path, bundle):
+    command = [sys.executable, "-c", HANGING, str(bundle.path), str(tmp_path / "log")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        lines = (json.loads(line) for line in process.stdout)
+        port = next(line["port"] for line in lines if line["event"] == "starting")
+        url = f"http://127.0.0.1:{port}"
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"{url}/health/ready")
+                break
+        body = {"records": [{"age": 30}], "ids": ["answered"]}
+        assert httpx.post(f"{url}/v1/predict", json=body).is_success
+        with ThreadPoolExecutor() as pool:
+            hanging = pool.submit(httpx.post, f"{url}/v1/predict", json={"record": {"age": 13}}, timeout=60)
+            next(line for line in lines if line["event"] == "hangs")
+            process.send_signal(signal.SIGTERM)
+            assert hanging.result().status_code == 504
+        rest = list(lines)
+        assert process.wait(60) == 4
+    assert rest[-1]["event"] == "the model did not answer"
+    assert rest[-1]["calls"] == 1
+    assert DeltaRequestLog(tmp_path / "log").read(model="lending")["id"].to_list() == ["answered"]
 
 
 class TestHostileCallers:

@@ -1,5 +1,6 @@
-"""Serving: deploy, rollback, stop, image."""
+"""Serving: deploy, rollback, stop, serve, image."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ from mlops.cli.context import RELEASE_OPTION, Steps, console, open_project, to_g
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands."""
-    for command in (deploy, rollback, stop, image):
+    for command in (deploy, rollback, stop, serve, image):
         app.command()(command)
 
 
@@ -61,6 +62,39 @@ def stop(context: typer.Context) -> int:
         project.rollout().stop()
     console().print(f"stopped; next: weighbridge --project {project.folder} deploy")
     return 0
+
+
+def serve(
+    context: typer.Context,
+    follow: Annotated[
+        Literal["champion", "challenger", "previous"],
+        typer.Option(help="The version to serve, and to go after."),
+    ] = "champion",
+    port: Annotated[int | None, typer.Option(help="In place of serve.port; 0 takes a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="In place of serve.workers.")] = None,
+) -> int:
+    """Serve the champion in the foreground, without a router, and the next one as soon as there is one."""
+    from mlops.decision.trust import TRUSTED_KEYS, trust
+    from mlops.mlflow_store import tracking_uri
+    from mlops.serving.access.keys import API_KEYS, KeyFile
+    from mlops.serving.command import main
+
+    project = open_project(context)
+    project.prepare_home()
+    config = project.policy.serve
+    os.environ["MLFLOW_TRACKING_URI"] = tracking_uri(project.home)
+    os.environ[TRUSTED_KEYS] = trust().text
+    os.environ.setdefault(API_KEYS, str(KeyFile.of(project.home).path))
+    arguments = {
+        "--follow": f"{project.policy.model}@{follow}",
+        "--bundles": project.home / "serving" / "followed",
+        "--host": config.host,
+        "--port": config.port if port is None else port,
+        "--log-dir": project.log_dir,
+        "--serve": config.for_server(),
+        "--workers": workers or config.workers,
+    }
+    return main([str(part) for option in arguments.items() for part in option])
 
 
 def image(

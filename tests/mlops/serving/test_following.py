@@ -3,7 +3,11 @@
 import contextlib
 import itertools
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -164,3 +168,38 @@ def test_the_last_version_is_served_while_the_registry_is_away(store, follow):
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(store.home / "artifacts")
     assert second.end() == 0
+
+
+POLICY = """
+model: small
+data: {train: train.csv, evaluate: holdout.csv, target: t}
+train: train:train
+gate: {checks: [{metric: accuracy, at_least: 0.5}]}
+serve: {port: 0}
+"""
+
+
+def test_a_project_serves_its_champion_in_the_foreground(store, tmp_path):
+    version = store.release(FIRST).version
+    store.registry.set_alias(Alias.CHAMPION, version)
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "weighbridge.yaml").write_text(POLICY)
+    command = [sys.executable, "-c", "from mlops.cli.main import main; main()", "--project"]
+    with subprocess.Popen(
+        [*command, str(tmp_path / "project"), "serve"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "WEIGHBRIDGE_HOME": str(store.home)},
+    ) as process:
+        lines = (json.loads(line) for line in process.stdout)
+        port = next(line["port"] for line in lines if line["event"] == "starting")
+        address = f"http://127.0.0.1:{port}"
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                assert httpx.get(f"{address}/health/ready").is_success
+                break
+        answer = httpx.post(f"{address}/v1/predict", json={"record": RECORD}, timeout=60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        process.stdout.read()
+    assert answer.json()["version"] == version

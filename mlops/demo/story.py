@@ -56,7 +56,9 @@ def good_release(project: Project, screen: "Console") -> None:
     _expect(verdict is Verdict.PASS, f"the first release was decided '{verdict}'")
     answer = traffic.ask_first_row(project)
     said = answer["predictions"][0]
-    screen.print(f"  POST {traffic.url(project)}/v1/predict -> {json.dumps(said)}, version {answer['version']}")
+    screen.print(
+        f"  POST {traffic.url(project)}/v1/predict -> {json.dumps(said)}, version {answer['version']}"
+    )
 
 
 def biased_release(project: Project, screen: "Console") -> None:

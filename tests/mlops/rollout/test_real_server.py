@@ -22,6 +22,7 @@ def make_bundle(store, release_id: str) -> Bundle:
         model_dir=next(folder.glob("model/**/MLmodel")).parent,
         signed=SignedRecord.read(folder),
         reference=folder / "reference.parquet",
+        ranges=folder / "ranges.json",
         version=version.version,
     )
 

@@ -3,8 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # fewest: one version for every Python, so that a model pinned under 3.11 fits into an image with 3.12.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+# What the served model is made of: the same versions for servers whose other libraries differ.
+MODEL := mlflow|mlflow-skinny|numpy|pandas|scikit-learn|scipy|skops
 
-.PHONY: demo test check bench peers lock setup clean
+.PHONY: demo test check bench peers serving-peers lock setup clean
 
 setup: .venv/ready
 
@@ -32,12 +34,20 @@ check: setup  ## Lint, types, import contracts, workflows, Dockerfiles
 
 bench: setup  ## Ratios and error rates, printed
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.serving
 
 peers: .venv-peers/ready  ## Other gates, for python -m benchmarks.gate_errors --others
 
 .venv-peers/ready: requirements/peers.txt | .venv/ready
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-peers
 	$(BIN)/uv pip install --quiet --python .venv-peers/bin/python --require-hashes -r requirements/peers.txt
+	touch $@
+
+serving-peers: .venv-serving-peers/ready  ## Other servers, for python -m benchmarks.serving
+
+.venv-serving-peers/ready: requirements/serving-peers.txt | .venv/ready
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-serving-peers
+	$(BIN)/uv pip install --quiet --python .venv-serving-peers/bin/python --require-hashes -r requirements/serving-peers.txt
 	touch $@
 
 lock: setup  ## Resolve again and pin with hashes
@@ -47,6 +57,7 @@ lock: setup  ## Resolve again and pin with hashes
 	$(COMPILE) --extra serve --constraint requirements/dev.txt pyproject.toml -o requirements/serve.txt
 	$(COMPILE) --extra train --constraint requirements/dev.txt pyproject.toml -o requirements/train.txt
 	$(COMPILE) --group peers --constraint requirements/dev.txt -o requirements/peers.txt
+	grep -E '^($(MODEL))==' requirements/dev.txt | cut -d ' ' -f 1 | $(COMPILE) --group serving-peers --constraint - -o requirements/serving-peers.txt
 
 clean:
-	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache weighbridge-demo
+	rm -rf .venv .venv-peers .venv-serving-peers .mypy_cache .ruff_cache .pytest_cache weighbridge-demo

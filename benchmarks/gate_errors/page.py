@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from benchmarks._marks import filled
 from benchmarks.gate_errors.picture import drawn
 from benchmarks.gate_errors.rates import Row
 from benchmarks.gate_errors.results import Results
@@ -13,7 +14,6 @@ from benchmarks.gate_errors.tally import OURS
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "gate.md"
 PICTURE = ROOT / "docs" / "pictures" / "gate-errors.svg"
-START, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def write(results: Results) -> None:
@@ -24,9 +24,7 @@ def write(results: Results) -> None:
 
 def page(text: str, results: Results) -> str:
     """The page with its measured part written anew; the rest stays."""
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n\n{measured(results)}\n\n{END}{after}"
+    return filled(text, measured(results))
 
 
 def measured(results: Results) -> str:

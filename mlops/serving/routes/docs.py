@@ -29,12 +29,10 @@ _PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
-# Without a word on validatorUrl, Swagger UI asks a server on the internet whether the document is valid.
 _START = """SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
-  validatorUrl: null,
 });
 """
 

@@ -1,6 +1,6 @@
 """Loading an MLflow model so that the gate and the server ask it in the same way.
 
-The server reads MLmodel and the skops file itself, as importing MLflow would be a third of its start.
+The server reads MLmodel and the skops file itself, as importing MLflow would be a fifth of its start.
 """
 
 import json

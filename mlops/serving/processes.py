@@ -32,6 +32,7 @@ _HEALTHY_S = 60.0
 _MOST_VAIN_STARTS = 5
 _REAPED_WITHIN_S = 5.0
 _READY = b"r"
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass
@@ -141,7 +142,9 @@ class Supervisor:
         """What an end means: what was asked for, a death, or that there is no use in trying."""
         code = worker.process.returncode
         if self._stopping:
-            self._code = self._code or _exit_code(code)
+            # One that had not come up yet knows no other way to end.
+            told_to = not worker.ready and -code in _SIGNALS
+            self._code = self._code or (0 if told_to else _exit_code(code))
             return
         lived_s = time.monotonic() - worker.started
         self._vain = 0 if worker.ready and lived_s > _HEALTHY_S else self._vain + 1
@@ -200,14 +203,13 @@ def _signals() -> Iterator[socket.socket]:
     with come, wake:
         for end in (come, wake):
             end.setblocking(False)
-        numbers = (signal.SIGTERM, signal.SIGINT)
-        before = [signal.signal(number, lambda *_: None) for number in numbers]
+        before = [signal.signal(number, lambda *_: None) for number in _SIGNALS]
         earlier = signal.set_wakeup_fd(wake.fileno())
         try:
             yield come
         finally:
             signal.set_wakeup_fd(earlier)
-            for number, handler in zip(numbers, before, strict=True):
+            for number, handler in zip(_SIGNALS, before, strict=True):
                 signal.signal(number, handler)
 
 

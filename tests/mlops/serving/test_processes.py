@@ -166,6 +166,11 @@ def test_where_nobody_serves_it_gives_up(tmp_path, monkeypatch, body, code, star
     assert supervise(tmp_path, body) == (code, started)
 
 
+def test_who_is_stopped_before_it_is_ready_has_not_failed(tmp_path):
+    body = STOPS.replace(READY, "signal.signal(signal.SIGTERM, signal.SIG_DFL)")
+    assert supervise(tmp_path, body, count=2) == (0, 2)
+
+
 @pytest.mark.parametrize(("failing", "code"), [(False, 0), (True, 1)])
 def test_a_signal_reaches_everybody_and_whoever_fails_is_told(tmp_path, failing, code):
     assert supervise(tmp_path, STOPS, count=2, failing=failing) == (code, 2)

@@ -9,11 +9,12 @@ from itertools import product
 import numpy as np
 
 from benchmarks.gate_errors.jobs import Design, Place
+from benchmarks.gate_errors.own_metrics import queries, segments
 from benchmarks.gate_errors.rates import Cell, Row
 from benchmarks.gate_errors.tally import DIFFERENCES, point_rule, verdicts
 from benchmarks.gate_errors.weigh import decided, policy, same_by_both_layers, weigh
 from benchmarks.gate_errors.worlds import SEED, generator
-from evaluation.metrics.base import Sample
+from evaluation.metrics.base import Metric, Sample
 from evaluation.metrics.builtin import find_metric
 from evaluation.types import Direction, Outputs, Task
 
@@ -21,13 +22,13 @@ POOL = 1_000_000
 _WHOLE_PATH = 3
 # How far the pool's challenger is worse, before its truth is taken from the pool.
 _WORSE = {"0": 0.0, "-t": 1.0}
-UNMEASURED = ("recall@20", "BLEU")
 
 
 @dataclass(frozen=True)
 class _Pool:
     """Two models on a million units, and by how much the challenger truly is worse."""
 
+    metric: Metric
     challenger: Sample
     champion: Sample
     loss: float
@@ -55,7 +56,8 @@ def _regression(random: np.random.Generator, worse: float) -> tuple[Sample, Samp
     return made[0], made[1]
 
 
-_WORLDS: dict[str, Callable[[np.random.Generator, float], tuple[Sample, Sample]]] = {
+_World = Callable[[np.random.Generator, float], tuple[Sample, Sample]]
+_WORLDS: dict[str, _World] = {
     "f1": _binary,
     "average_precision": _binary,
     "rmse": _regression,
@@ -63,17 +65,21 @@ _WORLDS: dict[str, Callable[[np.random.Generator, float], tuple[Sample, Sample]]
     "balanced_accuracy": _binary,
     "r2": _regression,
 }
+# Worlds that come with a metric of their own.
+_OWN = {"recall_at_20": queries, "bleu": segments}
 # A true rate of 5.5 % is shown to be at most 6 % by most runs of so many samples.
-_RUNS = dict.fromkeys(_WORLDS, 20_000) | {"average_precision": 12_000}
+_RUNS = dict.fromkeys([*_WORLDS, *_OWN], 20_000) | {"average_precision": 12_000}
 
 
 @cache
 def _pool(metric: str, shown: str) -> _Pool:
     random = np.random.Generator(np.random.PCG64(SEED))
-    mine, theirs = _WORLDS[metric](random, _WORSE[shown])
-    known = find_metric(metric)
+    if metric in _OWN:
+        known, mine, theirs = _OWN[metric](random, POOL, _WORSE[shown])
+    else:
+        known, (mine, theirs) = find_metric(metric), _WORLDS[metric](random, _WORSE[shown])
     loss = known.point(theirs) - known.point(mine)
-    return _Pool(mine, theirs, loss if known.direction is Direction.HIGHER_IS_BETTER else -loss)
+    return _Pool(known, mine, theirs, loss if known.direction is Direction.HIGHER_IS_BETTER else -loss)
 
 
 def _drawn(metric: str, n: int, shown: str, number: int, runs: int) -> list[Row]:
@@ -81,25 +87,30 @@ def _drawn(metric: str, n: int, shown: str, number: int, runs: int) -> list[Row]
     pool, tolerance = _pool(metric, shown), _pool(metric, "-t").loss
     cell = Cell("G4", _name(metric, n, shown), runs)
     random = generator(number)
-    higher = find_metric(metric).direction is Direction.HIGHER_IS_BETTER
+    higher = pool.metric.direction is Direction.HIGHER_IS_BETTER
     found, passed = [], 0
     for run in range(runs):
         rows = random.integers(0, POOL, n)
         mine, theirs = pool.challenger.take(rows), pool.champion.take(rows)
-        found.append(weigh(metric, tolerance, mine, theirs))
+        found.append(weigh(pool.metric, tolerance, mine, theirs))
         gain = found[-1].value if higher else -found[-1].value
         passed += gain >= -tolerance
         if run < _WHOLE_PATH:
-            _check(metric, tolerance, mine, theirs, cell.name)
+            _check(pool.metric, tolerance, mine, theirs, cell.name)
     truth = -pool.loss if higher else pool.loss
     return [*verdicts(cell, found, DIFFERENCES[shown], truth=truth), *point_rule(cell, passed)]
 
 
-def _check(metric: str, tolerance: float, mine: Sample, theirs: Sample, where: str) -> None:
-    gate = policy({"metric": metric, "no_worse_than_champion_by": tolerance})
-    task = Task.REGRESSION if _WORLDS[metric] is _regression else Task.BINARY
-    answers = [Outputs(sample.label, sample.score) for sample in (mine, theirs)]
-    whole = decided(gate, task=task, target=mine.target, challenger=answers[0], other=answers[1])
+def _check(metric: Metric, tolerance: float, mine: Sample, theirs: Sample, where: str) -> None:
+    gate = policy({"metric": metric.name, "no_worse_than_champion_by": tolerance})
+    whole = decided(
+        gate,
+        task=Task.REGRESSION if Task.REGRESSION in metric.tasks else Task.BINARY,
+        target=mine.target,
+        challenger=Outputs(mine.label, mine.score),
+        other=Outputs(theirs.label, theirs.score),
+        metrics={metric.name: metric},
+    )
     same_by_both_layers(weigh(metric, tolerance, mine, theirs).verdict, whole.verdict, where)
 
 

@@ -13,8 +13,8 @@ from evaluation.answers import Answers
 from evaluation.config import GateConfig
 from evaluation.gate import absolute, champion
 from evaluation.gate.decide import decide
-from evaluation.metrics.base import Sample
-from evaluation.metrics.builtin import find_metric
+from evaluation.metrics.base import Metric, Sample
+from evaluation.metrics.builtin import METRICS, find_metric
 from evaluation.plan import AT_MOST, NO_WORSE, bound_line
 from evaluation.run import measure
 from evaluation.stats.estimate import Bound, Question, Settings, estimate
@@ -38,20 +38,21 @@ class Weighed:
 
 
 def weigh(
-    metric: str, bound: float, challenger: Sample, other: Sample | None = None, level: float = ALPHA
+    metric: str | Metric, bound: float, challenger: Sample, other: Sample | None = None, level: float = ALPHA
 ) -> Weighed:
     """Ask the estimate and the judge of a check: `no worse than the champion by`, or `at most` without one.
 
     The evidence against the bound, which only families of checks need, is left out; see `evidence`.
     """
-    question = Question(find_metric(metric), challenger, other)
+    known = find_metric(metric) if isinstance(metric, str) else metric
+    question = Question(known, challenger, other)
     # The number of the draws that `measure` makes for all rows, so that resamples are the same in both layers.
     [answer] = estimate([question], Settings(1 - level), stream=zlib.crc32(b"all rows"))
     measurement = Measurement(
-        id=metric,
-        metric=metric,
+        id=known.name,
+        metric=known.name,
         kind=CheckKind.ABSOLUTE if other is None else CheckKind.CHAMPION,
-        direction=question.metric.direction,
+        direction=known.direction,
         comparison=AT_MOST if other is None else NO_WORSE,
         bound=bound,
         estimate=answer.estimate,
@@ -110,6 +111,7 @@ def decided(  # noqa: PLR0913 - keyword-only, what `measure` takes
     other: Outputs | None = None,
     columns: Mapping[str, Any] | None = None,
     allowance: Allowance | None = None,
+    metrics: Mapping[str, Metric] = METRICS,
 ) -> GateOutcome:
     """The whole path: every line of a policy measured on rows, and the decision."""
     frame = pl.DataFrame(columns or {"row": np.arange(len(target))})
@@ -119,6 +121,7 @@ def decided(  # noqa: PLR0913 - keyword-only, what `measure` takes
         gate=gate,
         allowance=allowance,
         overview=(),
+        metrics=metrics,
     )
     return decide(found, gate)
 

@@ -79,7 +79,8 @@ def test_they_share_work_and_numbers_and_a_dead_one_is_replaced(tmp_path, bundle
 
 def test_without_its_supervisor_nobody_stays(tmp_path, bundle, servers):
     with servers(tmp_path, str(bundle.path), "--workers", "2") as start:
-        server = start()
+        # Killed, it cannot remove its folder.
+        server = start(TMPDIR=str(tmp_path))
         workers = wait_until(lambda: ready_count(server) == 2 and workers_of(server))
         server.process.kill()
         server.process.wait()

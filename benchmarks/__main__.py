@@ -1,16 +1,22 @@
-"""Run every benchmark, or those named: python -m benchmarks [NAME ...]."""
+"""Run every benchmark, or those named: python -m benchmarks [--keep] [NAME ...].
+
+--keep also puts what they print into the file from which docs/performance.md is written.
+"""
 
 import importlib
 import os
 import platform
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
+from benchmarks._printed import keeping
 from mlops.calm import calm_threads
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run benchmarks one after the other, each with what it measured on what."""
+    keep, names = "--keep" in arguments, [name for name in arguments if name != "--keep"]
     calm_threads()
     folder = Path(__file__).parent
     known = sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
@@ -21,7 +27,8 @@ def main(names: list[str]) -> int:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
     for name in names or known:
         print(f"\n== {name}")
-        importlib.import_module(f"benchmarks.{name}").main()
+        with keeping(name) if keep else nullcontext():
+            importlib.import_module(f"benchmarks.{name}").main()
     return 0
 
 

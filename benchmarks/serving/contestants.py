@@ -11,8 +11,8 @@ from benchmarks.serving.peers import MODEL, PORT
 from benchmarks.serving.servers import ROOT, Contestant
 
 OURS = "Weighbridge"
-JOURNAL = "Weighbridge, journal"
-UNLOGGED = "Weighbridge, no log"
+JOURNAL = "Weighbridge (journal)"
+UNLOGGED = "Weighbridge (no log)"
 BARE = "bare FastAPI route"
 MLFLOW = "mlflow models serve"
 BENTOML, LITSERVE, RAY = "BentoML", "LitServe", "Ray Serve"

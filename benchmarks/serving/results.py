@@ -47,8 +47,13 @@ class Row:
 
     @property
     def failed(self) -> int:
-        """Requests of all rounds that got no answer with 2xx, or were not sent in time."""
+        """Requests of all rounds that got no answer with 2xx."""
         return sum(each.failed for each in self.rounds)
+
+    @property
+    def late(self) -> int:
+        """Planned requests of all rounds that were not sent in time."""
+        return sum(each.late for each in self.rounds)
 
     def times(self, other: "Row") -> tuple[float, float, float]:
         """Answers a second as a multiple of another's in the same round: the median, the least and the most.
@@ -64,7 +69,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Soak:
-    """Memory of a server under a steady load: MiB at seconds since the beginning, and what failed meanwhile."""
+    """Memory of a server under a steady load: MiB at seconds since the beginning; failed and late as in a Round."""
 
     minutes: float
     rate: float
@@ -72,6 +77,7 @@ class Soak:
     failed: int
     at_s: tuple[float, ...]
     mib: tuple[float, ...]
+    late: int = 0
 
 
 @dataclass(frozen=True)
@@ -147,4 +153,4 @@ def _shown(row: Row) -> dict[str, Any]:
 
 
 def _rounds(found: Sequence[Sequence[float]]) -> tuple[Round, ...]:
-    return tuple(Round(*each[:3], int(each[3])) for each in found)
+    return tuple(Round(*each[:3], *map(int, each[3:])) for each in found)

@@ -124,7 +124,7 @@ def serving(contestant: Contestant, folder: Path) -> Iterator[Server]:
     """Start a contestant and wait until it answers; stop it and its family in the end. Raises NotServed."""
     if contestant.needs is not None and not contestant.needs[0].exists():
         raise NotServed(f"not set up: {contestant.needs[1]}")
-    own = folder / contestant.name.replace(" ", "-").replace(",", "")
+    own = folder / "".join(filter(str.isalnum, contestant.name))
     own.mkdir(exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

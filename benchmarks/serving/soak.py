@@ -48,8 +48,8 @@ def soak(server: Server, served: Served, rate: float, minutes: float) -> Soak:
     finally:
         over.set()
         sampling.join()
-    failed = sum(found.failed.values()) + found.unsent
-    return Soak(minutes, rate, found.answered, failed, tuple(at_s), tuple(mib))
+    failed = sum(found.failed.values())
+    return Soak(minutes, rate, found.answered, failed, tuple(at_s), tuple(mib), found.unsent)
 
 
 def slope(found: Soak) -> Slope | None:

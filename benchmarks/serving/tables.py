@@ -49,11 +49,18 @@ def _ratio(row: Row, bare: Row) -> str:
 
 def _open(found: Results) -> Grid:
     lines = [
-        (row.name, f"half of {row.share_of}", f"{row.rate:.0f}", *_figures(row)[1:], _failed(row))
+        (
+            row.name,
+            f"half of {row.share_of}",
+            f"{row.rate:.0f}",
+            *_figures(row)[1:],
+            _failed(row),
+            f"{row.late:,}",
+        )
         for row in found.rows
         if row.share_of is not None
     ]
-    head = ("server", "load", "requests/s", "p50 ms", "p99 ms", "failed or late")
+    head = ("server", "load", "requests/s", "p50 ms", "p99 ms", "failed", "late")
     return Grid("Asked at a fixed rate, half of what saturates", head, tuple(lines), words=2)
 
 
@@ -85,6 +92,7 @@ def _soak(found: Results) -> Grid:
         f"{one.rate:.0f}",
         f"{one.answered:,}",
         f"{one.failed:,}",
+        f"{one.late:,}",
         f"{first:.0f}",
         f"{one.mib[-1]:.0f}" if one.mib else "",
         grows,
@@ -93,7 +101,8 @@ def _soak(found: Results) -> Grid:
         "minutes",
         "requests/s",
         "answered",
-        "failed or late",
+        "failed",
+        "late",
         "MiB after a third",
         "MiB at the end",
         "MiB an hour",

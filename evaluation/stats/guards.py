@@ -7,6 +7,7 @@ these guards passes a model at the tolerance in 60 of 100 runs instead of 5.
 import numpy as np
 
 from evaluation.metrics.base import (
+    Cells,
     GroupRates,
     Mask,
     Mean,
@@ -16,6 +17,7 @@ from evaluation.metrics.base import (
     Quantile,
     Rate,
     Sample,
+    Sums,
     count_units,
     membership,
 )
@@ -104,6 +106,11 @@ def differing_rows(metric: Metric, challenger: Sample, champion: Sample) -> Mask
         return np.asarray(
             np.any([_differ(*pair, challenger, champion) for pair in rates], axis=0), dtype=np.bool_
         )
+    if isinstance(metric.design, Cells):
+        return np.not_equal(metric.design.codes(challenger)[0], metric.design.codes(champion)[0])
+    if isinstance(metric.design, Sums):
+        columns = (metric.design.columns(sample) for sample in (challenger, champion))
+        return np.asarray(np.not_equal(*columns).any(axis=1), dtype=np.bool_)
     differs: Mask = np.not_equal(challenger.label, champion.label)
     if Need.SCORES in metric.needs and challenger.score is not None and champion.score is not None:
         differs = np.not_equal(challenger.score, champion.score)

@@ -9,6 +9,7 @@ import pytest
 from evaluation.metrics.base import Cells, LeftOut, Mean, Metric, Proportion, Sample, Sums
 from evaluation.metrics.builtin import METRICS, all_metrics
 from evaluation.stats.estimate import Question, Settings, estimate
+from evaluation.types import Direction, Task
 
 FAST = Settings(resamples=200)
 MakeSample = Callable[..., Sample]
@@ -187,6 +188,24 @@ def test_few_differing_rows_are_no_pass_of_a_bootstrap(differing: int, usable: b
     assert found.usable is usable
     if not usable:
         assert f"differ on {differing} of the 200 rows" in found.problem
+
+
+def test_rows_whose_sums_agree_do_not_differ_whatever_their_labels_are() -> None:
+    """A metric that a user brings, whose labels are only the numbers of lines: three of 200 lines differ."""
+    lines = np.ones((400, 2))
+    lines[200:203, 0] = 0.0
+    metric = Metric(
+        "lines",
+        Direction.HIGHER_IS_BETTER,
+        (0.0, 1.0),
+        frozenset({Task.REGRESSION}),
+        lambda sample: float(lines[sample.label][:, 0].mean()),
+        Sums(lambda sample: lines[sample.label], lambda sums: (sums[:, 0] / sums[:, 1]) ** 2),
+    )
+    target, number = np.zeros(200), np.arange(200)
+    rows = Sample(target, number), Sample(target, number + 200)
+    found = estimate([Question(metric, *rows)], Settings())[0].estimate
+    assert "differ on 3 of the 200 rows" in (found.problem or "")
 
 
 def test_few_differing_rows_that_count_are_no_pass() -> None:

@@ -25,6 +25,7 @@ _MOST_COSTS = 4.0
 _PAUSE_COSTS = 1.0
 # Older calls count less: a machine that became busy is believed after some hundred calls.
 _MEMORY = 0.98
+_CLOSED = "another version answers now"
 # What the names of threads that ask a model begin with.
 THREADS = "model"
 
@@ -113,7 +114,7 @@ class Batcher:
         self._pool = ThreadPoolExecutor(1 if self._together else threads, thread_name_prefix=THREADS)
         self._waiting: deque[_Waiting] = deque()
         self._rows = 0
-        self._busy = False
+        self._busy = self._closed = False
         self._around = 1
         self._hold: asyncio.TimerHandle | None = None
         self._held_since = 0.0
@@ -124,7 +125,12 @@ class Batcher:
         return self._together
 
     async def submit(self, rows: Sequence[Row]) -> Said:
-        """The model's labels and scores for these rows, in order; raises what the model raises."""
+        """The model's labels and scores for these rows, in order; raises what the model raises.
+
+        Raises RuntimeError once the batcher is closed.
+        """
+        if self._closed:
+            raise RuntimeError(_CLOSED)
         loop = asyncio.get_running_loop()
         if not self._together:
             return await loop.run_in_executor(self._pool, self._timed, rows)
@@ -136,8 +142,13 @@ class Batcher:
         return await waiting.answer
 
     def close(self) -> None:
-        """Take no more; does not wait for calls that run."""
+        """Take no more, and ask no more for whom still waits; does not wait for calls that run."""
+        self._closed = True
         self._pool.shutdown(wait=False)
+        while self._waiting:
+            answer = self._waiting.popleft().answer
+            if not answer.done():
+                answer.set_exception(RuntimeError(_CLOSED))
 
     def _go_or_hold(self, loop: asyncio.AbstractEventLoop) -> None:
         """Ask now if all who were around are here; else once nobody has come for a pause."""

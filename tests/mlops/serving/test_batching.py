@@ -171,3 +171,25 @@ def test_calls_are_told_to_whoever_counts():
     )
     asyncio.run(ask(batcher, [1, 2, 3]))
     assert seen == [(3, 1)]
+
+
+def test_after_its_end_nobody_waits_for_ever():
+    model = Model()
+    batcher = Batcher(model, cost=learnt(), threads=1)
+
+    async def ended():
+        model.gate.clear()
+        first = asyncio.ensure_future(ask(batcher, [0]))
+        while not batcher._busy:
+            await asyncio.sleep(0)
+        waits = asyncio.ensure_future(ask(batcher, [1]))
+        await asyncio.sleep(0)
+        batcher.close()
+        late = asyncio.ensure_future(ask(batcher, [2]))
+        model.gate.set()
+        return await asyncio.gather(first, waits, late, return_exceptions=True)
+
+    first, waits, late = asyncio.run(ended())
+    assert first == ([0], [0.0])
+    assert isinstance(waits, RuntimeError)
+    assert isinstance(late, RuntimeError)

@@ -49,7 +49,7 @@ class Journal:
         while (releases / release_id).exists():
             release_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
         journal = cls(
-            releases / release_id, release_id, model, inputs, now.isoformat(timespec="seconds"), commit
+            releases / release_id, release_id, model, inputs, now.isoformat(timespec="milliseconds"), commit
         )
         journal.save()
         return journal

@@ -88,6 +88,7 @@ def test_a_stubborn_lane_is_killed(house):
 
 def test_running_finds_the_lanes_of_its_own_home_only(house, tmp_path):
     lane = start(house)
+    ready(house, lane)
     assert house.target().running(house.home / "log") == (lane,)
     assert house.target().running(tmp_path / "another" / "log") == ()
 

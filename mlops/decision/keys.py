@@ -3,7 +3,6 @@
 import base64
 import binascii
 import os
-import secrets
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluation.errors import EnvironmentProblem, UserError
+from evaluation.files import write_secret
 from mlops.decision.canonical import digest_bytes
 
 if TYPE_CHECKING:
@@ -152,20 +152,8 @@ def _write_new(path: Path) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    part = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(key)
-            file.flush()
-            os.fsync(file.fileno())
-        # Unlike a rename, a link does not replace the key that another process made meanwhile.
-        path.hardlink_to(part)
-    except FileExistsError:
-        pass
-    finally:
-        part.unlink(missing_ok=True)
+    write_secret(path, key)
 
 
 def _parse_private(content: bytes, source: str) -> "Ed25519PrivateKey":

@@ -10,9 +10,9 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from evaluation.errors import UserError
+from evaluation.files import write_secret
 from mlops.decision.keys import keys_dir, no_access
 from mlops.serving.log.config import IDS, LOG_KEY, LogConfig, Redaction
 from monitoring.store.base import RequestRecord
@@ -96,7 +96,7 @@ def log_key() -> bytes:
     path = keys_dir() / "log_key"
     try:
         if not path.exists():
-            _make(path)
+            write_secret(path, secrets.token_urlsafe(32).encode())
         return _require_long(path.read_text(encoding="utf-8").strip(), str(path))
     except OSError as error:
         raise no_access(path, error) from None
@@ -110,19 +110,3 @@ def _require_long(key: str, source: str) -> bytes:
             next_step="openssl rand -base64 32 makes one",
         )
     return key.encode()
-
-
-def _make(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(32))
-            file.flush()
-            os.fsync(file.fileno())
-        # Unlike a rename, a link does not replace the key that another process made meanwhile.
-        path.hardlink_to(part)
-    except FileExistsError:
-        pass
-    finally:
-        part.unlink(missing_ok=True)

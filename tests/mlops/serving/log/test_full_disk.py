@@ -5,7 +5,6 @@ import datetime as dt
 import resource
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -25,16 +24,6 @@ NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 
 def record(number):
     return RequestRecord(f"r{number}", NOW, "lending", "3", "r", 1.5, 1, 0.5, {"text": "x" * 200})
-
-
-def wait_until(condition):
-    """Wait for another thread; the limit is only reached by a failing test."""
-    poll = threading.Event()
-    for _ in range(3000):
-        if condition():
-            return
-        poll.wait(0.01)
-    raise AssertionError("did not happen")
 
 
 class Disk:
@@ -70,7 +59,7 @@ def disk(tmp_path):
 
 
 @pytest.fixture
-def make(disk, monkeypatch):
+def make(disk, monkeypatch, wait_until):
     monkeypatch.setattr(writer_module, "_TELL_EVERY_S", 0.02)
     writers = []
 
@@ -107,7 +96,9 @@ def make_context():
     return make
 
 
-def test_in_batches_serving_goes_on_and_what_fits_in_memory_is_kept(disk, make, make_context, caplog):
+def test_in_batches_serving_goes_on_and_what_fits_in_memory_is_kept(
+    disk, make, make_context, caplog, wait_until
+):
     writer, log = make(Durability.BATCH, queue_records=50)
     disk.fill()
     for number in range(1, 101):
@@ -126,7 +117,9 @@ def test_in_batches_serving_goes_on_and_what_fits_in_memory_is_kept(disk, make, 
     wait_until(lambda: finding(disk, make_context, "waiting").verdict is Verdict.PASS)
 
 
-def test_with_a_journal_requests_are_refused_and_none_that_was_answered_is_lost(disk, make, make_context):
+def test_with_a_journal_requests_are_refused_and_none_that_was_answered_is_lost(
+    disk, make, make_context, wait_until
+):
     writer, log = make(Durability.JOURNAL)
     disk.fill()
     answered = {"r0"}
@@ -146,7 +139,7 @@ def test_with_a_journal_requests_are_refused_and_none_that_was_answered_is_lost(
     assert len(found) == len(set(found))
 
 
-def test_a_server_that_starts_on_a_full_disk_serves_in_batches(disk, caplog):
+def test_a_server_that_starts_on_a_full_disk_serves_in_batches(disk, caplog, wait_until):
     disk.fill()
     folder = disk.folder / "log"
     writer = RequestLogWriter(DeltaRequestLog(folder), folder=folder, wait_s=0.01)

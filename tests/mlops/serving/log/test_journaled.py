@@ -28,16 +28,6 @@ def label(name):
     return LabelRecord(name, NOW, "good")
 
 
-def wait_until(condition):
-    """Wait for another thread; the limit is only reached by a failing test."""
-    poll = threading.Event()
-    for _ in range(3000):
-        if condition():
-            return
-        poll.wait(0.01)
-    raise AssertionError("did not happen")
-
-
 class Faulty(DeltaRequestLog):
     """A store that can be down, before or after it has done its work."""
 
@@ -117,7 +107,7 @@ def test_rows_and_labels_come_back_as_they_were_sent(make, log):
     assert found.row(0, named=True)["caller"] == "shop"
 
 
-def test_an_answer_waits_for_the_disk_and_not_for_the_table(make, log, tmp_path):
+def test_an_answer_waits_for_the_disk_and_not_for_the_table(make, log, tmp_path, wait_until):
     log.down = True
     writer = make()
     asyncio.run(writer.record([record("a")]))
@@ -227,7 +217,7 @@ def test_what_cannot_be_written_is_refused_and_the_rest_is_not(make, log):
     assert log.ids == ["even"]
 
 
-def test_what_the_table_did_not_take_is_stored_by_the_next_process(make, log, caplog):
+def test_what_the_table_did_not_take_is_stored_by_the_next_process(make, log, caplog, wait_until):
     log.down = True
     first = make()
     asyncio.run(first.record([record("a")]))
@@ -240,7 +230,7 @@ def test_what_the_table_did_not_take_is_stored_by_the_next_process(make, log, ca
     assert log.read(model="lending")["target"].to_list() == ["good"]
 
 
-def test_a_server_without_journal_stores_what_one_with_it_left(make, log):
+def test_a_server_without_journal_stores_what_one_with_it_left(make, log, wait_until):
     log.down = True
     first = make()
     asyncio.run(first.record([record("a")]))
@@ -251,7 +241,7 @@ def test_a_server_without_journal_stores_what_one_with_it_left(make, log):
     assert log.ids == ["a"]
 
 
-def test_a_server_stores_what_another_one_left_while_both_are_there(make, log, tmp_path):
+def test_a_server_stores_what_another_one_left_while_both_are_there(make, log, tmp_path, wait_until):
     works = make()
     slot = Slot(tmp_path / "log")
     left = Journal(slot.journal)

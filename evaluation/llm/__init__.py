@@ -1,0 +1,1 @@
+"""Asking language models: OpenAI-compatible endpoints and an embedded one, with retries, cache and budget."""

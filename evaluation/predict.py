@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from evaluation.errors import UserError
-from evaluation.types import FloatArray, Outputs, Predictor, Task
+from evaluation.types import FloatArray, Form, Outputs, Predictor, Task
 
 _CHUNK_ROWS = 10_000
 
@@ -134,20 +134,22 @@ def _ask(predictor: Predictor, rows: pl.DataFrame, start: int) -> Outputs:
                 f"the model gave {what} of shape {found.shape} for {rows.height:,} rows",
                 expected=f"{rows.height:,} {what}, one a row and in order",
             )
-    return Outputs(labels=labels, scores=scores)
+    return Outputs(labels=labels, scores=scores, facts=outputs.facts)
 
 
 def _join(parts: list[Outputs]) -> Outputs:
     labels = np.concatenate([part.labels for part in parts])
-    if any(part.scores is None for part in parts):
-        return Outputs(labels=labels)
+    scores = [part.scores for part in parts if part.scores is not None]
+    facts = [part.facts for part in parts if part.facts is not None]
     return Outputs(
-        labels=labels, scores=np.concatenate([part.scores for part in parts if part.scores is not None])
+        labels=labels,
+        scores=np.concatenate(scores) if len(scores) == len(parts) else None,
+        facts=pl.concat(facts) if len(facts) == len(parts) else None,
     )
 
 
 def _check_scores(scores: FloatArray | None, task: Task) -> None:
-    if scores is None or task is Task.REGRESSION:
+    if scores is None or task.form is not Form.CLASS:
         return
     if scores.ndim != (1 if task is Task.BINARY else 2):
         raise UserError(

@@ -13,7 +13,7 @@ from evaluation.config import Part, SliceBy
 from evaluation.errors import UserError
 from evaluation.metrics.base import Mask, Sample
 from evaluation.predict import absences, unanswered
-from evaluation.types import FloatArray, IntArray, Outputs, Task
+from evaluation.types import FloatArray, Form, IntArray, Outputs, Task
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,10 @@ def models(task: Task, target: NDArray[Any], answers: Sequence[Outputs]) -> list
     for outputs in answers:
         if len(outputs.labels) != len(target):
             raise UserError(f"{len(outputs.labels):,} answers for {len(target):,} rows", expected="one a row")
-    if task is Task.REGRESSION:
+    if task.form is Form.NUMBER:
         return [_regression(target, outputs) for outputs in answers]
+    if task.form is Form.TEXT:
+        return [_text(target, outputs) for outputs in answers]
     actual = _plain(target)
     missing = [unanswered(outputs) for outputs in answers]
     labels = [_plain(o.labels[~gone]) for o, gone in zip(answers, missing, strict=True)]
@@ -86,6 +88,12 @@ def _regression(target: NDArray[Any], outputs: Outputs) -> Model:
     missing = unanswered(outputs)
     predicted = np.where(missing, 0.0, outputs.labels.astype(np.float64))
     return Model(Sample(target.astype(np.float64), predicted), missing)
+
+
+def _text(target: NDArray[Any], outputs: Outputs) -> Model:
+    """Texts as they are; what was measured of each goes with them."""
+    said = Sample(target, outputs.labels, row_scores=outputs.row_scores, row_problems=outputs.row_problems)
+    return Model(said, unanswered(outputs))
 
 
 def _plain(values: NDArray[Any]) -> NDArray[Any]:

@@ -41,12 +41,33 @@ class Verdict(StrEnum):
         return cls.PASS
 
 
+class Form(StrEnum):
+    """What one answer of a model is."""
+
+    CLASS = "class"
+    NUMBER = "number"
+    TEXT = "text"
+
+
 class Task(StrEnum):
-    """What the model predicts."""
+    """What the model is for."""
 
     BINARY = "binary"
     MULTICLASS = "multiclass"
     REGRESSION = "regression"
+    GENERATION = "generation"
+    RAG = "rag"
+
+    @property
+    def form(self) -> Form:
+        """What its answers are.
+
+        >>> Task.RAG.form
+        <Form.TEXT: 'text'>
+        """
+        if self is Task.REGRESSION:
+            return Form.NUMBER
+        return Form.TEXT if self in {Task.GENERATION, Task.RAG} else Form.CLASS
 
 
 class Direction(StrEnum):
@@ -95,13 +116,37 @@ class CheckKind(StrEnum):
 class Outputs:
     """What a model said about n rows.
 
-    labels: (n,) predicted class or, for regression, the predicted value.
-    scores: (n,) probability of the positive class (binary), (n, k) probabilities (multi-class), None
-    (regression).
+    labels: (n,) predicted class, predicted value, or text; None where a text could not be had.
+    scores: (n,) probability of the positive class (binary), (n, k) probabilities (multi-class), None for
+    numbers and texts.
+    facts: (n, columns) what else is known of each text, such as its prompt, tokens, cost and milliseconds, in
+    the columns that `evaluation.text.rows` names; None for other answers.
+    row_scores: what was measured of each text by the name of its metric, (n,) or (n, k), NaN where it could
+    not be; row_problems: why, (n,) texts or None, for metrics that say so.
     """
 
     labels: NDArray[Any]
     scores: FloatArray | None = None
+    facts: pl.DataFrame | None = None
+    row_scores: Mapping[str, FloatArray] = field(default_factory=dict)
+    row_problems: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def latency_ms(self) -> FloatArray | None:
+        """Milliseconds of each answer that was had, (answered,), where the answers themselves were timed."""
+        if self.facts is None or "latency_ms" not in self.facts.columns:
+            return None
+        return self.facts["latency_ms"].drop_nulls().to_numpy()
+
+    def at(self, rows: IntArray) -> Outputs:
+        """The same of some rows, by index."""
+        return Outputs(
+            self.labels[rows],
+            None if self.scores is None else self.scores[rows],
+            None if self.facts is None else self.facts[rows],
+            {name: values[rows] for name, values in self.row_scores.items()},
+            {name: values[rows] for name, values in self.row_problems.items()},
+        )
 
 
 class Predictor(Protocol):

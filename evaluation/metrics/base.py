@@ -1,16 +1,19 @@
 """What a metric is: its meaning, its value on rows, and how it answers to resampling."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import Undefined
 from evaluation.types import Direction, FloatArray, IntArray, Task
+
+if TYPE_CHECKING:
+    from evaluation.text.rows import Scored, TextRows
 
 Mask = NDArray[np.bool_]
 Weights = NDArray[np.float32]
@@ -20,13 +23,16 @@ Weights = NDArray[np.float32]
 class Sample:
     """All that a metric sees: n rows (or n timed requests) of one model.
 
-    target, label: (n,) class codes 0..k-1, where 1 is the positive class of a binary task; or real values.
+    target, label: (n,) class codes 0..k-1, where 1 is the positive class of a binary task; or real values; or
+    texts.
     score: (n,) probability of the positive class, None where the model gives none.
     groups: (n,) codes into `group_names`, None where no group was asked for.
     latency_ms: (n,) milliseconds a request; target and label are then empty.
     units: (n,) codes 0..k-1 of what was sampled independently, such as patients with several rows each;
     None where every row is its own.
     class_names: what the codes of more than two classes stand for; empty otherwise.
+    row_scores: what was measured of each text, (n,) or (n, k), by the name of the metric; row_problems: why a
+    value is NaN there, (n,) texts or None.
     """
 
     target: NDArray[Any]
@@ -37,6 +43,8 @@ class Sample:
     latency_ms: FloatArray | None = None
     units: IntArray | None = None
     class_names: tuple[str, ...] = ()
+    row_scores: Mapping[str, FloatArray] = field(default_factory=dict)
+    row_problems: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     @classmethod
     def of_latency(cls, latency_ms: FloatArray) -> "Sample":
@@ -64,10 +72,13 @@ class Sample:
             score=None if self.score is None else self.score[rows],
             groups=None if self.groups is None else self.groups[rows],
             units=None if self.units is None else self.units[rows],
+            row_scores={name: values[rows] for name, values in self.row_scores.items()},
+            row_problems={name: values[rows] for name, values in self.row_problems.items()},
         )
 
 
 Point = Callable[[Sample], float]
+Scorer = Callable[["TextRows"], "FloatArray | Scored"]
 Statistic = Callable[[Weights], FloatArray]
 Weighted = Callable[[Sample], Statistic]
 
@@ -211,6 +222,8 @@ class Metric:
     neither, rows are drawn one resample at a time and `point` is called, which is slower.
     ranked: False where neither more nor less is better; such a metric has bounds but is not compared with a
     champion.
+    scorer: for a metric of texts, what it makes of every one of them, (n,), or (n, k) to be summed, NaN where
+    there is no value; `point` and `design` find it among the sample's `row_scores`.
     """
 
     name: str
@@ -223,6 +236,7 @@ class Metric:
     needs: frozenset[Need] = field(default_factory=frozenset)
     unit: str = ""
     ranked: bool = True
+    scorer: Scorer | None = None
 
     @property
     def summary(self) -> str:

@@ -1,0 +1,102 @@
+"""Making a metric of a scorer: its mean over the answers, or a function of what it sums over them."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from evaluation.errors import Undefined
+from evaluation.metrics.base import Design, Mean, Metric, Sample, Scorer, Sums, require
+from evaluation.types import Direction, FloatArray, Task
+
+TEXT_TASKS = frozenset({Task.GENERATION, Task.RAG})
+RAG_ONLY = frozenset({Task.RAG})
+
+
+def mean_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric
+    scorer: Scorer,
+    *,
+    higher_is_better: bool = True,
+    range: tuple[float, float] = (0.0, 1.0),  # noqa: A002 - the field's name
+    unit: str = "",
+    tasks: frozenset[Task] = TEXT_TASKS,
+    ranked: bool = True,
+    name: str | None = None,
+) -> Metric:
+    """The mean of what a scorer gives for every answer; name and summary are the scorer's own.
+
+    >>> def words(rows):
+    ...     "Words in an answer."
+    ...     return np.array([len(answer.split()) for answer in rows.answers])
+    >>> metric = mean_of(words, range=(0, math.inf), ranked=False)
+    >>> metric.name, metric.summary
+    ('words', 'Words in an answer.')
+    """
+    called = name or scorer.__name__
+
+    def values(sample: Sample) -> FloatArray:
+        return measured(sample, called)
+
+    def point(sample: Sample) -> float:
+        found = measured(sample, called)
+        require(len(found) > 0, "no rows")
+        return math.fsum(found) / len(found)
+
+    return _metric(called, scorer, point, Mean(values), higher_is_better, range, unit, tasks, ranked)
+
+
+def sums_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric
+    scorer: Scorer,
+    value: Callable[[FloatArray], FloatArray],
+    *,
+    higher_is_better: bool = True,
+    range: tuple[float, float] = (0.0, 1.0),  # noqa: A002 - the field's name
+    unit: str = "",
+    tasks: frozenset[Task] = TEXT_TASKS,
+    ranked: bool = True,
+    name: str | None = None,
+) -> Metric:
+    """A smooth function of sums: the scorer gives (n, k), `value` takes their sums (b, k) to (b,), NaN where undefined."""
+    called = name or scorer.__name__
+
+    def columns(sample: Sample) -> FloatArray:
+        return measured(sample, called)
+
+    def point(sample: Sample) -> float:
+        found = float(value(measured(sample, called).sum(axis=0, keepdims=True))[0])
+        require(math.isfinite(found), "the sums over these rows have no value")
+        return found
+
+    return _metric(called, scorer, point, Sums(columns, value), higher_is_better, range, unit, tasks, ranked)
+
+
+def measured(sample: Sample, name: str) -> FloatArray:
+    """What was measured of every answer under a metric's name; raises Undefined where nothing was."""
+    if name not in sample.row_scores:
+        raise Undefined(f"{name} was not measured when the answers were given")
+    return np.asarray(sample.row_scores[name])
+
+
+def _metric(  # noqa: PLR0913 - the same facts once more
+    name: str,
+    scorer: Scorer,
+    point: Callable[[Sample], float],
+    design: Design,
+    higher_is_better: bool,
+    range_: tuple[float, float],
+    unit: str,
+    tasks: frozenset[Task],
+    ranked: bool,
+) -> Metric:
+    point.__doc__ = scorer.__doc__
+    return Metric(
+        name=name,
+        direction=Direction.HIGHER_IS_BETTER if higher_is_better else Direction.LOWER_IS_BETTER,
+        range=range_,
+        tasks=tasks,
+        point=point,
+        design=design,
+        unit=unit,
+        ranked=ranked,
+        scorer=scorer,
+    )

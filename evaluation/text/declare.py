@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from evaluation.errors import Undefined
-from evaluation.metrics.base import Design, Mean, Metric, Sample, Scorer, Sums, require
+from evaluation.metrics.base import Mean, Metric, Sample, Scorer, Sums, require
 from evaluation.types import Direction, FloatArray, Task
 
 TEXT_TASKS = frozenset({Task.GENERATION, Task.RAG})
@@ -42,7 +42,18 @@ def mean_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric
         require(len(found) > 0, "no rows")
         return math.fsum(found) / len(found)
 
-    return _metric(called, scorer, point, Mean(values), higher_is_better, range, unit, tasks, ranked)
+    point.__doc__ = scorer.__doc__
+    return Metric(
+        name=called,
+        direction=_direction(higher_is_better),
+        range=range,
+        tasks=tasks,
+        point=point,
+        design=Mean(values),
+        unit=unit,
+        ranked=ranked,
+        scorer=scorer,
+    )
 
 
 def sums_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric
@@ -56,7 +67,7 @@ def sums_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric
     ranked: bool = True,
     name: str | None = None,
 ) -> Metric:
-    """A smooth function of sums: the scorer gives (n, k), `value` takes their sums (b, k) to (b,), NaN where undefined."""
+    """A smooth function of sums: a scorer gives (n, k), `value` takes their sums, (b, k), to (b,), NaN where undefined."""
     called = name or scorer.__name__
 
     def columns(sample: Sample) -> FloatArray:
@@ -67,7 +78,18 @@ def sums_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric
         require(math.isfinite(found), "the sums over these rows have no value")
         return found
 
-    return _metric(called, scorer, point, Sums(columns, value), higher_is_better, range, unit, tasks, ranked)
+    point.__doc__ = scorer.__doc__
+    return Metric(
+        name=called,
+        direction=_direction(higher_is_better),
+        range=range,
+        tasks=tasks,
+        point=point,
+        design=Sums(columns, value),
+        unit=unit,
+        ranked=ranked,
+        scorer=scorer,
+    )
 
 
 def measured(sample: Sample, name: str) -> FloatArray:
@@ -77,26 +99,5 @@ def measured(sample: Sample, name: str) -> FloatArray:
     return np.asarray(sample.row_scores[name])
 
 
-def _metric(  # noqa: PLR0913 - the same facts once more
-    name: str,
-    scorer: Scorer,
-    point: Callable[[Sample], float],
-    design: Design,
-    higher_is_better: bool,
-    range_: tuple[float, float],
-    unit: str,
-    tasks: frozenset[Task],
-    ranked: bool,
-) -> Metric:
-    point.__doc__ = scorer.__doc__
-    return Metric(
-        name=name,
-        direction=Direction.HIGHER_IS_BETTER if higher_is_better else Direction.LOWER_IS_BETTER,
-        range=range_,
-        tasks=tasks,
-        point=point,
-        design=design,
-        unit=unit,
-        ranked=ranked,
-        scorer=scorer,
-    )
+def _direction(higher_is_better: bool) -> Direction:
+    return Direction.HIGHER_IS_BETTER if higher_is_better else Direction.LOWER_IS_BETTER

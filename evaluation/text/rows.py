@@ -46,7 +46,7 @@ class TextRows:
     references: Sequence[tuple[str, ...]]
     inputs: pl.DataFrame
     facts: pl.DataFrame | None = None
-    settings: TextConfig = TextConfig()
+    settings: TextConfig = field(default_factory=TextConfig)
     # What several metrics need, such as tokens or vectors, made once.
     shared: dict[str, Any] = field(default_factory=dict)
 
@@ -120,7 +120,7 @@ def _texts(value: object) -> Iterable[str]:
     return (str(value),)
 
 
-def score_rows(
+def score_rows(  # noqa: PLR0913 - keyword-only settings with defaults
     outputs: Outputs,
     metrics: Iterable[Metric],
     *,

@@ -30,6 +30,7 @@ from mlops.serving.documentation import openapi
 from mlops.serving.errors import RequestProblem
 from mlops.serving.handler import Handler
 from mlops.serving.jobs.jobs import Jobs
+from mlops.serving.jobs.store import JobStore
 from mlops.serving.jobs.webhooks import Webhooks
 from mlops.serving.log.writer import RequestLogWriter
 from mlops.serving.metrics import Metrics
@@ -40,7 +41,7 @@ from mlops.serving.routes.jobs import job_routes
 from mlops.serving.routes.operation import Readiness, operation_routes
 from mlops.serving.routes.predict import plain, predict_routes
 from mlops.serving.settings import Settings
-from mlops.serving.tracing import UNTRACED, Steps, Trace, Tracing, is_wanted
+from mlops.serving.tracing import UNTRACED, Trace, Tracing, is_wanted
 from mlops.serving.version import ServedModel, ServedVersion
 from monitoring.store.base import RequestLog
 
@@ -77,6 +78,8 @@ def create_app(  # noqa: PLR0913 - what it is put together from
     )
     metrics = Metrics(bundle, writer.state)
 
+    tracing = _tracing(serve, bundle)
+
     def prepare(bundle: Bundle, model: ServedModel) -> ServedVersion:
         counts = metrics.of(bundle)
         return ServedVersion(
@@ -86,13 +89,20 @@ def create_app(  # noqa: PLR0913 - what it is put together from
             threads=settings.threads,
             done=counts.asked,
             guarded=counts.guarded,
+            steps=tracing or UNTRACED,
             clock=clock,
         )
 
-    tracing = _tracing(serve, bundle)
     handler = Handler(prepare(bundle, model), writer, steps=tracing or UNTRACED, clock=clock)
     access = Access.of(serve.access, namespace=bundle.model)
-    jobs = _jobs(serve, metrics, tracing or UNTRACED)
+    jobs = Jobs(
+        serve.jobs,
+        metrics,
+        JobStore(settings.log_dir / "jobs", serve.jobs, clock=clock),
+        Webhooks.of(serve.webhooks),
+        tracing or UNTRACED,
+        clock=clock,
+    )
     readiness = Readiness()
     seat = Seat(handler, metrics, prepare)
     beside = (metrics.kept_fresh, nullcontext if follower is None else partial(follower.following, seat))
@@ -133,8 +143,7 @@ def create_app(  # noqa: PLR0913 - what it is put together from
     answers = predict_routes(handler, metrics, jobs)
     # FastAPI describes these two; its own way to an endpoint would take about as long as everything else on theirs.
     app.router.routes.extend(plain(answers))
-    if jobs is not None:
-        app.include_router(job_routes(jobs))
+    app.include_router(job_routes(jobs))
     app.include_router(docs_routes())
     app.include_router(operation_routes(readiness, metrics, handler))
     app.openapi = openapi(app, handler, answers.routes)  # type: ignore[method-assign]
@@ -147,22 +156,20 @@ def _lifespan(  # noqa: PLR0913, PLR0917 - what starts and stops with it
     access: Access,
     readiness: Readiness,
     beside: Sequence[Callable[[], AbstractContextManager[None]]],
-    jobs: Jobs | None,
+    jobs: Jobs,
     tracing: Tracing | None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         access.start()
         writer.start()
-        if jobs is not None:
-            jobs.start()
+        await jobs.start()
         with ExitStack() as running:
             for each in beside:
                 running.enter_context(each())
             yield
             readiness.draining = True
-            if jobs is not None:
-                await jobs.close()
+            await jobs.close()
         handler.version.batcher.close()
         await anyio.to_thread.run_sync(writer.close)
         await access.close()
@@ -172,16 +179,10 @@ def _lifespan(  # noqa: PLR0913, PLR0917 - what starts and stops with it
     return lifespan
 
 
-def _jobs(serve: ServeConfig, metrics: Metrics, steps: Steps) -> Jobs | None:
-    """None where several processes serve: the one that is asked for a job may not be the one that has it."""
-    return Jobs(serve.jobs, metrics, Webhooks.of(serve.webhooks), steps) if serve.workers == 1 else None
-
-
 def _tracing(serve: ServeConfig, bundle: Bundle) -> Tracing | None:
     if not is_wanted(serve.tracing, os.environ):
         return None
-    facts = {"weighbridge.model": bundle.model, "weighbridge.release": bundle.release_id}
-    return Tracing.exporting(version=bundle.version, facts=facts)
+    return Tracing.exporting(facts={"weighbridge.model": bundle.model})
 
 
 def _refusal(metrics: Metrics) -> Any:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
-from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
 from mlops.serving.errors import FieldProblem, Invalid
 from mlops.serving.handler import Call
-from mlops.serving.jobs.jobs import Ask, Job, Jobs
+from mlops.serving.jobs.job import Job
+from mlops.serving.jobs.jobs import Ask, Jobs
 from mlops.serving.jobs.webhooks import CALLBACK
 
 _PREFERENCE = "respond-async"
@@ -25,7 +25,7 @@ def prefers_async(prefer: Iterable[str]) -> bool:
     return any(part.partition(";")[0].strip().lower() == _PREFERENCE for part in preferences)
 
 
-def accept(jobs: Jobs, request: Request, ask: Ask, call: Call) -> Response:
+async def accept(jobs: Jobs, request: Request, ask: Ask, call: Call) -> Response:
     """Take the request as a job, which `ask` answers: 202 and where to ask for it.
 
     Raises Busy, or Invalid for a callback that the server does not post to.
@@ -37,11 +37,11 @@ def accept(jobs: Jobs, request: Request, ask: Ask, call: Call) -> Response:
                 "the callback cannot be used", [FieldProblem(CALLBACK, "this server posts to none")]
             )
         callback = jobs.webhooks.place(url)
-    job = jobs.submit(ask, call, callback)
+    job = await jobs.submit(ask, call, callback)
     more = {"location": f"/v1/jobs/{job.id}", "preference-applied": _PREFERENCE, "retry-after": "1"}
     return told(job, HTTPStatus.ACCEPTED, more)
 
 
 def told(job: Job, status: HTTPStatus, headers: Mapping[str, str]) -> Response:
     """A job as JSON."""
-    return Response(to_json(job.told()), status, headers, media_type="application/json")
+    return Response(job.told(), status, headers, media_type="application/json")

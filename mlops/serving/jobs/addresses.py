@@ -66,6 +66,15 @@ class Place:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
+    @property
+    def url(self) -> str:
+        """The place as one text, of which `of` makes the same place.
+
+        >>> Place.of("http://Shop.example:80/done").url
+        'http://shop.example/done'
+        """
+        return f"{self.scheme}://{self.netloc}{self.path}{self.query}"
+
     def at(self, address: Address) -> str:
         """The URL of the same place at an address that its name stands for."""
         host = f"[{address}]" if address.version == 6 else str(address)

@@ -18,15 +18,19 @@ def _is_pattern(text: str) -> str:
 class JobsConfig(Section):
     """Predictions on `Prefer: respond-async`: how many at once, how many may wait, how long answers are kept.
 
-    They live in the memory of one process: a restart loses them.
+    Answers lie beside the request log, for every process of the server to tell; a job whose process ends fails.
     """
 
-    at_once: int = Field(4, ge=1, le=1000)
-    waiting: int = Field(100, ge=1, le=100_000, description="Jobs that have not begun; more are refused.")
+    at_once: int = Field(4, ge=1, le=1000, description="Jobs that one process runs at once.")
+    waiting: int = Field(
+        100, ge=1, le=100_000, description="Jobs of one process that have not begun; more are refused."
+    )
     keep: Duration = Field(
         timedelta(hours=1), ge=timedelta(seconds=1), description="How long an answer can be fetched."
     )
-    most: int = Field(1000, ge=1, le=1_000_000, description="Answers that are kept; the oldest go first.")
+    most: int = Field(
+        1000, ge=1, le=1_000_000, description="Answers that are kept in all; the oldest go first."
+    )
 
 
 class WebhooksConfig(Section):

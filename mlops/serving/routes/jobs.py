@@ -22,7 +22,7 @@ def job_routes(jobs: Jobs) -> APIRouter:
     @router.get("/jobs/{job_id}", responses=missing)
     async def job(request: Request, job_id: str) -> Response:
         """How far a job is, and its answer once it has one; kept for an hour unless the policy says otherwise."""
-        found = jobs.find(job_id, call_of(request).caller.id)
+        found = await jobs.find(job_id, call_of(request).caller.id)
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         return told(found, HTTPStatus.OK, {"cache-control": "no-store"})

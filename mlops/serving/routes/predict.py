@@ -21,8 +21,8 @@ from mlops.serving.metrics import Metrics
 _REFUSALS = (400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504)
 
 
-def predict_routes(handler: Handler, metrics: Metrics, jobs: Jobs | None = None) -> APIRouter:
-    """Hand bodies to the handler, at once, or as a job where the caller prefers that and there are jobs."""
+def predict_routes(handler: Handler, metrics: Metrics, jobs: Jobs) -> APIRouter:
+    """Hand bodies to the handler, at once, or as a job where the caller prefers that."""
     router = APIRouter(prefix="/v1", tags=["answers"])
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"description": HTTPStatus(status).phrase, "content": {"application/problem+json": {}}}
@@ -38,8 +38,8 @@ def predict_routes(handler: Handler, metrics: Metrics, jobs: Jobs | None = None)
         """Answer for one record, a list of records, or a list of values a column; in Arrow what is sent as Arrow."""
         form = form_of(request, *Form)
         body, call = await request.body(), call_of(request)
-        if jobs is not None and prefers_async(request.headers.getlist("prefer")):
-            return accept(jobs, request, partial(handler.predict, body, call, form), call)
+        if prefers_async(request.headers.getlist("prefer")):
+            return await accept(jobs, request, partial(handler.predict, body, call, form), call)
         # Whatever becomes of it, it is counted for the version that it meets now.
         lane = request.state.lane = metrics.lane
         answer = await handler.predict(body, call, form)

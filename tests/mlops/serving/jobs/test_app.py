@@ -62,10 +62,3 @@ def test_a_callback_needs_a_list(opened, good):
         refused = client.post_json({"records": [good]}, **headers)
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "Weighbridge-Callback")
         assert "s3cr3t" not in refused.text
-
-
-def test_several_processes_answer_at_once(opened, good):
-    with opened(workers=2) as client:
-        answer = client.post_json({"records": [good]}, **LATER)
-        assert answer.status_code == 200
-        assert "preference-applied" not in answer.headers

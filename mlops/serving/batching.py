@@ -82,11 +82,21 @@ class Cost:
         return max(1, int(((_MOST_COSTS - 1) * self.fixed + _MOST_COSTS * self.each) / self.each))
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
+class _Wait:
+    """Since when rows wait for the model, until when they did, and how many rows were asked for together."""
+
+    since: float
+    until: float | None = None
+    together: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class _Waiting:
     """One request's rows, and where its answer is awaited."""
 
     rows: Sequence[Row]
+    wait: _Wait
     answer: "asyncio.Future[Said]"
 
 
@@ -95,9 +105,12 @@ class Batcher:
 
     ask: called in another thread, with rows, one call at a time where requests are batched, else up to `threads`.
     cost: what calls have cost; None leaves every request on its own.
+    done: told of each call, in its thread, how many rows it had and how many seconds it took.
+    waited: told of each request, in its own context, from when to when it waited (by `timer`) for a call of how many
+    rows.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only, one a fact
         self,
         ask: Ask,
         *,
@@ -105,11 +118,13 @@ class Batcher:
         threads: int,
         timer: Callable[[], float] = time.perf_counter,
         done: Callable[[int, float], None] = lambda _rows, _seconds: None,
+        waited: Callable[[float, float, int], None] = lambda _since, _until, _rows: None,
     ) -> None:
         self._ask = ask
         self._cost = cost
         self._timer = timer
         self._done = done
+        self._waited = waited
         self._together = cost is not None and cost.pays
         self._pool = ThreadPoolExecutor(1 if self._together else threads, thread_name_prefix=THREADS)
         self._waiting: deque[_Waiting] = deque()
@@ -132,14 +147,19 @@ class Batcher:
         if self._closed:
             raise RuntimeError(_CLOSED)
         loop = asyncio.get_running_loop()
-        if not self._together:
-            return await loop.run_in_executor(self._pool, self._timed, rows)
-        waiting = _Waiting(rows, loop.create_future())
-        self._waiting.append(waiting)
-        self._rows += len(rows)
-        if not self._busy:
-            self._go_or_hold(loop)
-        return await waiting.answer
+        wait = _Wait(self._timer())
+        try:
+            if not self._together:
+                return await loop.run_in_executor(self._pool, self._timed, rows, [wait])
+            waiting = _Waiting(rows, wait, loop.create_future())
+            self._waiting.append(waiting)
+            self._rows += len(rows)
+            if not self._busy:
+                self._go_or_hold(loop)
+            return await waiting.answer
+        finally:
+            if wait.until is not None:
+                self._waited(wait.since, wait.until, wait.together)
 
     def close(self) -> None:
         """Take no more, and ask no more for whom still waits; does not wait for calls that run."""
@@ -203,7 +223,8 @@ class Batcher:
     def _ask_for(self, batch: Sequence[_Waiting]) -> None:
         """In the model's thread: one call for all; if that fails, one for each, so that one's rows fail nobody else."""
         try:
-            labels, scores = self._timed([row for waiting in batch for row in waiting.rows])
+            rows = [row for waiting in batch for row in waiting.rows]
+            labels, scores = self._timed(rows, [waiting.wait for waiting in batch])
         except Exception as error:  # noqa: BLE001 - told to whoever asked
             if len(batch) == 1:
                 _tell(batch, [error])
@@ -224,8 +245,10 @@ class Batcher:
         except Exception as error:  # noqa: BLE001 - told to whoever asked
             return error
 
-    def _timed(self, rows: Sequence[Row]) -> Said:
+    def _timed(self, rows: Sequence[Row], waits: Sequence[_Wait] = ()) -> Said:
         began = self._timer()
+        for wait in waits:
+            wait.until, wait.together = began, len(rows)
         said = self._ask(rows)
         seconds = self._timer() - began
         if self._cost is not None and self._together:

@@ -136,7 +136,7 @@ class Handler:
 
     async def _ask(self, version: ServedVersion, rows: Sequence[Row], call: Call) -> Said:
         try:
-            with self._steps.step("model"):
+            with self._steps.step("model", version.facts):
                 return await version.batcher.submit(rows)
         except Exception as error:
             # The message may quote the caller's values; where it happened does not.

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import metadata
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,15 +22,20 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"
 # Asked every few seconds by routers and scrapers: they would be most of the traces.
 _UNTRACED_PATHS = frozenset({"/health/live", "/health/ready", "/metrics"})
 
+Fact = str | int
+_NO_FACTS: Mapping[str, Fact] = MappingProxyType({})
+
 
 class Steps(Protocol):
     """What the handler tells of a request's way, whether somebody listens or not."""
 
-    def step(self, name: str) -> AbstractContextManager[None]:
+    def step(self, name: str, facts: Mapping[str, Fact] = _NO_FACTS) -> AbstractContextManager[None]:
         """A stretch of the request at hand, from the context's beginning to its end."""
         ...
 
-    def passed(self, name: str, began_s: float, ended_s: float) -> None:
+    def passed(
+        self, name: str, began_s: float, ended_s: float, facts: Mapping[str, Fact] = _NO_FACTS
+    ) -> None:
         """A stretch that is over, between two readings of time.perf_counter: what another thread did."""
         ...
 
@@ -46,12 +53,14 @@ class Untraced:
     {}
     """
 
-    def step(self, name: str) -> AbstractContextManager[None]:
+    def step(self, name: str, facts: Mapping[str, Fact] = _NO_FACTS) -> AbstractContextManager[None]:
         """Nothing."""
-        del name
+        del name, facts
         return _NOTHING
 
-    def passed(self, name: str, began_s: float, ended_s: float) -> None:
+    def passed(
+        self, name: str, began_s: float, ended_s: float, facts: Mapping[str, Fact] = _NO_FACTS
+    ) -> None:
         """Nothing."""
 
     def headers(self) -> dict[str, str]:
@@ -86,10 +95,10 @@ class Tracing:
         self._error = StatusCode.ERROR
 
     @classmethod
-    def exporting(cls, *, version: str, facts: Mapping[str, str]) -> "Tracing":
+    def exporting(cls, *, facts: Mapping[str, str]) -> "Tracing":
         """Send spans in the background by OTLP over HTTP, as the environment's OTEL_ variables say.
 
-        version, facts: what tells this server from others, `weighbridge.model` and the like.
+        facts: what tells this server from others for as long as it runs, and so not the version of its model.
         Raises UserError where the packages are missing.
         """
         try:
@@ -103,7 +112,7 @@ class Tracing:
                 expected="the packages of the extra `tracing`",
                 next_step="pip install 'weighbridge[tracing]', or serve: {tracing: false}",
             ) from error
-        about = {"service.name": "weighbridge", "service.version": version, **facts}
+        about = {"service.name": "weighbridge", "service.version": metadata.version("weighbridge"), **facts}
         # What the environment says comes last: a service's name is its operator's.
         resource = Resource(about).merge(Resource.create())
         provider = TracerProvider(resource=resource)
@@ -111,10 +120,10 @@ class Tracing:
         return cls(provider)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str, facts: Mapping[str, Fact] = _NO_FACTS) -> Iterator[None]:
         """A span inside of the request's; of an error only its class is kept."""
         with self._tracer.start_as_current_span(
-            name, record_exception=False, set_status_on_exception=False
+            name, attributes=facts, record_exception=False, set_status_on_exception=False
         ) as span:
             try:
                 yield
@@ -122,10 +131,12 @@ class Tracing:
                 self.failed(span, type(error).__name__)
                 raise
 
-    def passed(self, name: str, began_s: float, ended_s: float) -> None:
+    def passed(
+        self, name: str, began_s: float, ended_s: float, facts: Mapping[str, Fact] = _NO_FACTS
+    ) -> None:
         """A span inside of the request's that is over."""
         zero_ns = time.time_ns() - time.perf_counter_ns()
-        span = self._tracer.start_span(name, start_time=zero_ns + int(began_s * 1e9))
+        span = self._tracer.start_span(name, attributes=facts, start_time=zero_ns + int(began_s * 1e9))
         span.end(zero_ns + int(ended_s * 1e9))
 
     def headers(self) -> dict[str, str]:
@@ -206,6 +217,9 @@ class Trace:
 
 
 def _attributes(method: str, scope: Scope) -> dict[str, Any]:
+    state = scope.get("state", {})
+    # Of what a model was asked for: the version that it met, whichever answers by now.
+    model, version = state.get("lane", (None, None))
     host, port = scope.get("server") or (None, None)
     found = {
         "http.request.method": "_OTHER" if method == "HTTP" else method,
@@ -213,6 +227,8 @@ def _attributes(method: str, scope: Scope) -> dict[str, Any]:
         "network.protocol.version": scope.get("http_version", "1.1"),
         "server.address": host,
         "server.port": port,
-        "weighbridge.request_id": scope.get("state", {}).get("request_id"),
+        "weighbridge.request_id": state.get("request_id"),
+        "weighbridge.model": model,
+        "weighbridge.version": version,
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from mlops.serving.example import typical_record
 from mlops.serving.guards.findings import Count, count_nothing
 from mlops.serving.guards.guards import Guards
 from mlops.serving.schemas import Schemas
+from mlops.serving.tracing import UNTRACED, Steps
 
 _LOG = logging.getLogger("weighbridge.server")
 _TRIAL_ROWS = (1, 16)
@@ -56,6 +58,7 @@ class ServedVersion:
         threads: int,
         done: Callable[[int, float], None] = lambda _rows, _seconds: None,
         guarded: Count = count_nothing,
+        steps: Steps = UNTRACED,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.bundle = bundle
@@ -73,11 +76,16 @@ class ServedVersion:
             count=guarded,
         )
         self._model = model
+        self._steps = steps
         self._inside = 0
         self._empty: asyncio.Event | None = None
         cost = self._warm_up()
         self.batcher = Batcher(
-            self._ask, cost=cost if config.batching == "auto" else None, threads=threads, done=done
+            self._ask,
+            cost=cost if config.batching == "auto" else None,
+            threads=threads,
+            done=done,
+            waited=self._waited,
         )
 
     def __enter__(self) -> None:
@@ -110,6 +118,18 @@ class ServedVersion:
         except Exception as error:  # noqa: BLE001 - the record is made up; a model may still know its callers'
             _LOG.warning("no warm-up", extra={"facts": {"reason": type(error).__name__}})
         return cost
+
+    @cached_property
+    def facts(self) -> Mapping[str, str]:
+        """Which version it is, as spans tell it."""
+        return {
+            "weighbridge.model": self.bundle.model,
+            "weighbridge.version": self.bundle.version,
+            "weighbridge.release": self.bundle.release_id,
+        }
+
+    def _waited(self, since_s: float, until_s: float, rows: int) -> None:
+        self._steps.passed("batch wait", since_s, until_s, {"weighbridge.batch.rows": rows})
 
     def _ask(self, rows: Sequence[Row]) -> Said:
         return _plain(self._model.predict_rows(rows), len(rows))

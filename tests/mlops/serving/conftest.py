@@ -202,6 +202,10 @@ class Client:
     def request(self, method, path, **options):
         return self._portal.call(functools.partial(self._http.request, method, path, **options))
 
+    def call(self, function, *arguments):
+        """Call something on the event loop."""
+        return self._portal.call(function, *arguments)
+
     def get(self, path, **options):
         return self.request("GET", path, **options)
 

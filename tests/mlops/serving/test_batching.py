@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from contextvars import ContextVar
 
 import pytest
 
@@ -171,6 +172,52 @@ def test_calls_are_told_to_whoever_counts():
     )
     asyncio.run(ask(batcher, [1, 2, 3]))
     assert seen == [(3, 1)]
+
+
+@pytest.mark.parametrize("cost", [None, learnt()])
+def test_each_request_is_told_how_long_it_waited_and_with_how_many_rows(cost):
+    """Its own context is the one that is told: a span of it belongs to the request's trace."""
+    whose = ContextVar("whose")
+    seen = {}
+    model = Model(bad=2)
+    batcher = Batcher(model, cost=cost, threads=1, waited=lambda *wait: seen.update({whose.get(): wait}))
+
+    async def one(value):
+        whose.set(value)
+        await ask(batcher, [value] * (value + 1))
+
+    async def some():
+        model.gate.clear()
+        tasks = [asyncio.ensure_future(one(value)) for value in range(3)]
+        await asyncio.sleep(0)
+        model.gate.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(some())
+    assert sorted(seen) == [0, 1, 2]
+    assert all(since <= until for since, until, _ in seen.values())
+    together = {value: rows for value, (_, _, rows) in seen.items()}
+    assert together == ({0: 1, 1: 2, 2: 3} if cost is None else {0: 1, 1: 5, 2: 5})
+
+
+def test_who_was_never_asked_for_is_told_nothing():
+    seen = []
+    model = Model()
+    batcher = Batcher(model, cost=learnt(), threads=1, waited=lambda *wait: seen.append(wait))
+
+    async def ended():
+        model.gate.clear()
+        first = asyncio.ensure_future(ask(batcher, [0]))
+        while not batcher._busy:
+            await asyncio.sleep(0)
+        gone = asyncio.ensure_future(ask(batcher, [1]))
+        await asyncio.sleep(0)
+        gone.cancel()
+        model.gate.set()
+        await asyncio.gather(first, gone, return_exceptions=True)
+
+    asyncio.run(ended())
+    assert len(seen) == 1
 
 
 def test_after_its_end_nobody_waits_for_ever():

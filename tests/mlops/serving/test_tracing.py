@@ -5,7 +5,10 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import version
 
 import httpx
 import pytest
@@ -20,7 +23,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from evaluation.errors import UserError
+from mlops.serving.app import create_app
 from mlops.serving.tracing import UNTRACED, Trace, Tracing, is_wanted
+from monitoring.store.delta import DeltaRequestLog
 
 SECRET = "s3cr3t-4711"
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -55,7 +60,7 @@ def application(tracing):
         with tracing.step("validate"):
             await request.body()
         began = time.perf_counter()
-        tracing.passed("batch wait", began, began + 0.5)
+        tracing.passed("batch wait", began, began + 0.5, {"weighbridge.batch.rows": 3})
         if "fail" in request.query_params:
             with tracing.step("model"):
                 raise ValueError(SECRET)
@@ -109,6 +114,7 @@ class TestSpans:
         waited = spans["batch wait"]
         assert waited.end_time - waited.start_time == pytest.approx(5e8, rel=1e-3)
         assert abs(waited.start_time - whole.start_time) < 60e9
+        assert dict(waited.attributes) == {"weighbridge.batch.rows": 3}
         assert SECRET not in "".join(span.to_json() for span in spans.values())
 
     def test_the_callers_trace_goes_on_to_the_answer_and_further(self, traced):
@@ -187,7 +193,63 @@ class TestWhetherToTrace:
     def test_without_the_packages_it_says_which(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
         with pytest.raises(UserError, match=r"weighbridge\[tracing\]"):
-            Tracing.exporting(version="3", facts={})
+            Tracing.exporting(facts={})
+
+
+@pytest.fixture
+def settings(settings):
+    return replace(settings, serve=settings.serve.model_copy(update={"tracing": True}))
+
+
+@pytest.fixture
+def serve(monkeypatch, traced, bundle, model, settings, open_client):  # noqa: PLR0917 - fixtures
+    """Open a client of an application over the real bundle, whose spans `traced` keeps."""
+    monkeypatch.setattr(Tracing, "exporting", lambda **_: traced.tracing)
+    log = DeltaRequestLog(settings.log_dir)
+    return lambda follower=None: open_client(create_app(bundle, model, log, settings, follower=follower))
+
+
+def test_after_a_reload_spans_tell_the_other_version(serve, traced, bundle, model, good):
+    follower = Once(replace(bundle, version="4"), model)
+    with serve(follower) as client:
+        assert client.post_json({"record": good}).json()["version"] == "3"
+        assert told(traced) == ("3", "3")
+        follower.go_on(client)
+        traced.kept.clear()
+        assert client.post_json({"record": good}).json()["version"] == "4"
+        assert told(traced) == ("4", "4")
+    assert traced.spans["model"].attributes["weighbridge.release"] == bundle.release_id
+
+
+def test_the_wait_for_a_call_is_a_part_of_asking_the_model(serve, traced, good):
+    with serve() as client:
+        client.post_json({"records": [good] * 3})
+    waited, asked = traced.spans["batch wait"], traced.spans["model"]
+    assert waited.parent.span_id == asked.context.span_id
+    assert waited.attributes["weighbridge.batch.rows"] == 3
+    assert waited.start_time <= waited.end_time
+
+
+class Once:
+    """Puts one other version into the seat when it is told to."""
+
+    def __init__(self, bundle, model):
+        self._next = (bundle, model)
+
+    @contextmanager
+    def following(self, seat):
+        self._seat = seat
+        yield
+
+    def go_on(self, client):
+        client.call(self._seat.take, self._seat.prepare(*self._next))
+
+
+def told(traced):
+    """The version on the request's span, and on that of the model in it."""
+    return tuple(
+        traced.spans[name].attributes["weighbridge.version"] for name in ("POST /v1/predict", "model")
+    )
 
 
 class Collector(HTTPServer):
@@ -216,7 +278,7 @@ def test_a_collector_gets_them_over_http(monkeypatch):
         thread.start()
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server_port}")
         monkeypatch.setenv("OTEL_SERVICE_NAME", "lending-api")
-        tracing = Tracing.exporting(version="3", facts={"weighbridge.model": "lending"})
+        tracing = Tracing.exporting(facts={"weighbridge.model": "lending"})
         with tracing.step("model"):
             pass
         tracing.close()
@@ -228,7 +290,7 @@ def test_a_collector_gets_them_over_http(monkeypatch):
     about = {item.key: item.value.string_value for item in sent.resource.attributes}
     assert about.items() >= {
         ("service.name", "lending-api"),
-        ("service.version", "3"),
+        ("service.version", version("weighbridge")),
         ("weighbridge.model", "lending"),
     }
     assert [span.name for scope in sent.scope_spans for span in scope.spans] == ["model"]

@@ -13,10 +13,14 @@ from pydantic import (
     ConfigDict,
     FailFast,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     Strict,
     ValidationError,
     create_model,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from evaluation.errors import UserError
 from mlops.packaging.load import InputField
@@ -30,9 +34,36 @@ Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x
 Number = Annotated[float, AllowInfNan(allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
-Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 Request = TypeVar("Request", bound=BaseModel)
 Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Takes 30.0 for 30, as JSON Schema does, up to 2**53: beyond that a float may not be the number that was sent.
+
+    A number without point or exponent is exact, however large, and takes the fast way.
+    """
+
+    bits: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        exact = core_schema.int_schema(strict=True, ge=-(2 ** (self.bits - 1)), le=2 ** (self.bits - 1) - 1)
+        return core_schema.union_schema(
+            [exact, core_schema.no_info_plain_validator_function(self._of_float)],
+            mode="left_to_right",
+            custom_error_type="whole_number",
+            custom_error_message=f"should be a whole number of {self.bits} bits",
+        )
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(schema["choices"][0])
+
+    def _of_float(self, value: object) -> int:
+        low, high = max(-(2**53), -(2 ** (self.bits - 1))), min(2**53, 2 ** (self.bits - 1) - 1)
+        if not (isinstance(value, float) and low <= value <= high and value.is_integer()):
+            raise ValueError
+        return int(value)
 
 
 def _text_only(value: object) -> object:
@@ -49,8 +80,8 @@ def _naive_utc(moment: datetime) -> datetime:
 _KINDS: Mapping[str, Any] = {
     "double": Number,
     "float": Annotated[float, Field(ge=-FLOAT32, le=FLOAT32)],
-    "long": Int64,
-    "integer": Int32,
+    "long": Annotated[int, Whole(64)],
+    "integer": Annotated[int, Whole(32)],
     "string": Text,
     "boolean": bool,
     "datetime": Annotated[

@@ -7,7 +7,7 @@ import pytest
 
 from evaluation.errors import UserError
 from mlops.packaging.load import InputField
-from mlops.serving.errors import Invalid
+from mlops.serving.errors import FieldProblem, Invalid
 from mlops.serving.schemas import Schemas
 
 MOMENT = dt.datetime(2026, 3, 1, 12, 30)  # noqa: DTZ001 - as the model's frame holds it
@@ -33,7 +33,14 @@ def value_of(dtype, value, **options):
         ("float", 3.25, 3.25),
         ("long", 2**63 - 1, 2**63 - 1),
         ("long", -(2**63), -(2**63)),
+        ("long", 2**53 + 1, 2**53 + 1),
+        ("long", 30.0, 30),
+        ("long", -0.0, 0),
+        ("long", 2.0**53, 2**53),
+        ("long", -(2.0**53), -(2**53)),
         ("integer", 2**31 - 1, 2**31 - 1),
+        ("integer", 2.0**31 - 1, 2**31 - 1),
+        ("integer", -(2.0**31), -(2**31)),
         ("string", "", ""),
         ("string", "größe ☂", "größe ☂"),
         ("boolean", True, True),
@@ -60,13 +67,23 @@ def test_taken(dtype, value, expected):
         ("float", 1e39),
         ("float", -1e39),
         ("float", math.nan),
-        ("long", 1.0),
+        ("long", 30.5),
+        ("long", 2.0**53 + 2),
+        ("long", -(2.0**53) - 2),
+        ("long", 2.0**63),
+        ("long", 1e300),
+        ("long", math.inf),
+        ("long", math.nan),
         ("long", "1"),
+        ("long", None),
         ("long", True),
         ("long", 2**63),
         ("long", -(2**63) - 1),
         pytest.param("long", 10**400, id="long-huge"),
         ("integer", 2**31),
+        ("integer", 2.0**31),
+        ("integer", -(2.0**31) - 1),
+        ("integer", 0.5),
         ("string", 1),
         ("string", None),
         pytest.param("string", "x" * 10_001, id="string-long"),
@@ -156,3 +173,18 @@ def test_columns_are_equally_long_and_an_optional_one_may_be_left_out():
 def test_a_signature_that_json_cannot_serve_is_refused():
     with pytest.raises(UserError, match="'x' has type binary"):
         schemas_for("binary")
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [("long", 64), ("integer", 32)])
+def test_a_whole_number_is_described_as_one_and_refused_in_one_sentence(dtype, bits):
+    schemas = schemas_for(dtype)
+    described = schemas.one.model_json_schema()["$defs"]["Record"]["properties"]["x"]
+    assert described == {
+        "title": "x",
+        "type": "integer",
+        "minimum": -(2 ** (bits - 1)),
+        "maximum": 2 ** (bits - 1) - 1,
+    }
+    with pytest.raises(Invalid) as error:
+        schemas.read({"record": {"x": 1e300}})
+    assert list(error.value.fields) == [FieldProblem("record.x", f"should be a whole number of {bits} bits")]

@@ -32,6 +32,9 @@ class Bins(Section):
         return self
 
 
+# The column of answers that tells which row was asked, where rows are asked several times.
+CASE = "case"
+
 Part = str | Bins
 SliceBy = Part | tuple[Part, Part]
 
@@ -100,6 +103,9 @@ class GateConfig(Section):
     unit: str | None = Field(
         None, description="Column that names what was sampled, if one of them has several rows."
     )
+    repeats: int = Field(
+        1, ge=1, le=100, description="Times that each row is asked; its answers are one unit."
+    )
     on_inconclusive: OnInconclusive = Field(
         OnInconclusive.BLOCK,
         description="block stops, hold registers and waits for more labels or a waiver, warn lets it serve.",
@@ -113,6 +119,11 @@ class GateConfig(Section):
     weakest_slices: int = Field(5, ge=0, le=50, description="How many to search for and show; 0 for none.")
     waivers: tuple[WaiverConfig, ...] = ()
     checks: tuple[CheckConfig, ...] = Field(min_length=1)
+
+    @property
+    def sampled(self) -> str | None:
+        """The column of the answers that names what was sampled; None where every answer is its own."""
+        return self.unit or (CASE if self.repeats > 1 else None)
 
     @model_validator(mode="after")
     def _something_must_pass(self) -> "GateConfig":

@@ -1,11 +1,14 @@
 """Evaluating a challenger: every check of a policy, measured on the holdout beside the champion."""
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from evaluation.answers import Answers
 from evaluation.columns import unit_codes
@@ -77,8 +80,8 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
     frame = answers.frame
     lines = expand(gate, task=task, frame=frame, metrics=metrics)
     challenger, judged_champion = _both(task, answers)
-    if gate.unit is not None:
-        units = unit_codes(frame, gate.unit)
+    if gate.sampled is not None:
+        units = unit_codes(frame, gate.sampled)
         challenger = _by_unit(challenger, units)
         judged_champion = (
             _by_unit(judged_champion, units) if isinstance(judged_champion, Model) else judged_champion
@@ -178,17 +181,32 @@ def _problem(bench: _Bench, line: Line, mask: Mask, *, timed: bool) -> str | Non
         return bench.champion
     if timed:
         return None
-    problem = _no_answer("the challenger", bench.challenger, mask)
+    problem = _no_answer("the challenger", bench.challenger, line.metric, mask)
     if problem is None and against and isinstance(bench.champion, Model):
-        problem = _no_answer("the champion", bench.champion, mask)
+        problem = _no_answer("the champion", bench.champion, line.metric, mask)
     return problem
 
 
-def _no_answer(who: str, model: Model, mask: Mask) -> str | None:
+def _no_answer(who: str, model: Model, metric: Metric, mask: Mask) -> str | None:
+    """Why a model's answers on some rows can't be weighed, or None: rows without one, or that were not measured."""
     gone, rows = int(model.unanswered[mask].sum()), int(mask.sum())
-    if gone == 0:
+    if gone:
+        why = _commonest(model.problems, mask & model.unanswered)
+        return f"{who} gave no {model.answer} for {gone:,} of {rows:,} rows" + (f": {why}" if why else "")
+    values = model.sample.row_scores.get(metric.name)
+    if metric.scorer is None or values is None:
         return None
-    return f"{who} gave no finite answer (NaN, infinite or null) for {gone:,} of {rows:,} rows"
+    absent = mask & np.isnan(values.reshape(len(values), -1)).any(axis=1)
+    if not absent.any():
+        return None
+    why = _commonest(model.sample.row_problems.get(metric.name), absent)
+    return f"{who}: no value for {int(absent.sum()):,} of {rows:,} answers" + (f": {why}" if why else "")
+
+
+def _commonest(problems: NDArray[Any] | None, rows: Mask) -> str | None:
+    """The reason that most of these rows give, if they give any."""
+    given = [] if problems is None else [problem for problem in problems[rows].tolist() if problem]
+    return Counter(given).most_common(1)[0][0] if given else None
 
 
 class _Samples:

@@ -18,10 +18,15 @@ from evaluation.types import FloatArray, Form, IntArray, Outputs, Task
 
 @dataclass(frozen=True)
 class Model:
-    """One model's answers as a sample of all rows, and the rows that it gave no finite answer for."""
+    """One model's answers as a sample of all rows, and the rows that it gave no answer for.
+
+    answer: what such a row lacks, in words; problems: why, (n,) texts or None, where that is known.
+    """
 
     sample: Sample
     unanswered: Mask
+    answer: str = "finite answer (NaN, infinite or null)"
+    problems: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +98,9 @@ def _regression(target: NDArray[Any], outputs: Outputs) -> Model:
 def _text(target: NDArray[Any], outputs: Outputs) -> Model:
     """Texts as they are; what was measured of each goes with them."""
     said = Sample(target, outputs.labels, row_scores=outputs.row_scores, row_problems=outputs.row_problems)
-    return Model(said, unanswered(outputs))
+    facts = outputs.facts
+    problems = facts["problem"].to_numpy() if facts is not None and "problem" in facts.columns else None
+    return Model(said, unanswered(outputs), "answer", problems)
 
 
 def _plain(values: NDArray[Any]) -> NDArray[Any]:

@@ -1,6 +1,8 @@
 """Releases of an equally good model, made of a pilot: answers that tell how the next release may come out."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,10 +26,10 @@ def identical_release(pilot: Answers, units: int, unit: str | None, random: np.r
         rows, drawn = _by_unit(unit_codes(pilot.frame, unit), units, random)
         # A unit that was drawn twice is two units.
         frame = pilot.frame[rows].with_columns(pl.Series(unit, drawn))
-    challenger, champion = _take(pilot.challenger, rows), None
+    challenger, champion = pilot.challenger.at(rows), None
     if pilot.champion is not None:
         changed = random.integers(0, 2, units).astype(np.bool_)[drawn]
-        champion = _take(pilot.champion, rows)
+        champion = pilot.champion.at(rows)
         challenger, champion = _either(changed, champion, challenger), _either(changed, challenger, champion)
     mine, theirs = _requests(pilot, random)
     return replace(
@@ -69,24 +71,32 @@ def _frame(pilot: Answers, rows: IntArray) -> pl.DataFrame:
     return pilot.frame[rows] if pilot.frame.width else pilot.frame
 
 
-def _take(outputs: Outputs, rows: IntArray) -> Outputs:
-    return Outputs(outputs.labels[rows], None if outputs.scores is None else outputs.scores[rows])
-
-
 def _either(mask: NDArray[np.bool_], one: Outputs, other: Outputs) -> Outputs:
     """One model's answers where the mask holds, the other's elsewhere."""
-    labels = np.where(mask, one.labels, other.labels)
-    if one.scores is None or other.scores is None:
-        return Outputs(labels)
-    wide = mask if one.scores.ndim == 1 else mask[:, None]
-    return Outputs(labels, np.where(wide, one.scores, other.scores))
+
+    def chosen(mine: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
+        return np.where(mask.reshape(-1, *[1] * (mine.ndim - 1)), mine, theirs)
+
+    return _paired(one, other, chosen)
 
 
 def _joined(one: Outputs, other: Outputs) -> Outputs:
-    scores = (
-        None if one.scores is None or other.scores is None else np.concatenate([one.scores, other.scores])
+    return _paired(one, other, lambda mine, theirs: np.concatenate([mine, theirs]))
+
+
+def _paired(
+    one: Outputs, other: Outputs, make: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
+) -> Outputs:
+    """Answers made of two models' answers; of what only one of them has, nothing."""
+    return Outputs(
+        make(one.labels, other.labels),
+        None if one.scores is None or other.scores is None else make(one.scores, other.scores),
+        row_scores={
+            name: make(values, other.row_scores[name])
+            for name, values in one.row_scores.items()
+            if name in other.row_scores
+        },
     )
-    return Outputs(np.concatenate([one.labels, other.labels]), scores)
 
 
 def _requests(pilot: Answers, random: np.random.Generator) -> tuple[FloatArray | None, FloatArray | None]:

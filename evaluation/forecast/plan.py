@@ -133,7 +133,7 @@ def forecast(  # noqa: PLR0913 - keyword-only, one for each thing that a forecas
         error=None if drawn is None else _error(drawn.simulation),
         runs=0 if drawn is None else drawn.simulation.runs,
         units=units,
-        unit=gate.unit or "row",
+        unit=gate.sampled or "row",
         notes=tuple(notes),
     )
 
@@ -179,7 +179,7 @@ class _Holdout:
 
 def _check(line: Line, holdout: _Holdout, drawn: _Runs | None, allowance: Allowance) -> CheckForecast:
     timed = Need.LATENCY in line.metric.needs
-    unit = "request" if timed else holdout.gate.unit or "row"
+    unit = "request" if timed else holdout.gate.sampled or "row"
     base = CheckForecast(
         id=line.id,
         metric=line.metric.name,

@@ -84,7 +84,7 @@ def simulate(
     found: dict[tuple[str, str], list[CheckResult]] = {}
     passed = 0
     for run in range(runs):
-        outcome = judge.decide(identical_release(pilot, units, judge.gate.unit, random))
+        outcome = judge.decide(identical_release(pilot, units, judge.gate.sampled, random))
         passed += outcome.verdict is Verdict.PASS
         for check in outcome.checks:
             found.setdefault((check.id, check.comparison), []).append(check)

@@ -39,7 +39,7 @@ class Settings:
     def of(cls, gate: GateConfig, allowance: Allowance | None = None) -> "Settings":
         """The settings that a policy's gate names, at the level that an allowance leaves of its error."""
         confidence = gate.confidence if allowance is None else 1 - allowance.level
-        return cls(confidence, gate.resamples, gate.seed, gate.min_rows, gate.unit or "row")
+        return cls(confidence, gate.resamples, gate.seed, gate.min_rows, gate.sampled or "row")
 
     @property
     def level(self) -> float:

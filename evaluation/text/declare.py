@@ -67,7 +67,7 @@ def sums_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric
     ranked: bool = True,
     name: str | None = None,
 ) -> Metric:
-    """A smooth function of sums: a scorer gives (n, k), `value` takes their sums, (b, k), to (b,), NaN where undefined."""
+    """A smooth function of sums: a scorer gives (n, k), `value` takes sums (b, k) to (b,), NaN where undefined."""
     called = name or scorer.__name__
 
     def columns(sample: Sample) -> FloatArray:

@@ -1,17 +1,19 @@
 """What is kept of an evaluation, so that its decision can be taken again without data or models.
 
-predictions.parquet  target, label, score, champion_label, champion_score, and column.NAME for slices, groups, units
+predictions.parquet  target, label, score, champion_label, champion_score, and column.NAME for slices, groups, units;
+                     of texts also fact.NAME, measured.NAME, why.NAME, and the champion's with champion_ before them
 latency.parquet      who (challenger, champion) and milliseconds of every timed request
 evaluation.json      what was measured, and who the champion was
 reference.parquet    what the model saw and said, in the columns of the request log; monitoring compares with it
 ranges.json          what training saw of each field; the server's guards compare with it
 """
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from evaluation.answers import Answers
 from evaluation.errors import UserError
@@ -20,12 +22,12 @@ from mlops.packaging.bundle import RANGES, REFERENCE
 
 PREDICTIONS, LATENCY = "predictions.parquet", "latency.parquet"
 EVIDENCE = (PREDICTIONS, LATENCY, "evaluation.json", REFERENCE, RANGES)
-_COLUMN = "column."
+_COLUMN, _FACT, _ROW_SCORE, _ROW_PROBLEM = "column.", "fact.", "measured.", "why."
 
 
 def write_answers(answers: Answers, folder: Path) -> None:
     """Keep what two models said, and their timings, in a release's folder."""
-    columns = [pl.Series("target", answers.target), *_columns("", answers.challenger)]
+    columns = [_series("target", answers.target), *_columns("", answers.challenger)]
     if answers.champion is not None:
         columns += _columns("champion_", answers.champion)
     columns += [series.alias(_COLUMN + series.name) for series in answers.frame.iter_columns()]
@@ -66,31 +68,66 @@ def read_answers(folder: Path) -> Answers:
 
 
 def _columns(prefix: str, outputs: Outputs) -> list[pl.Series]:
-    columns = [pl.Series(f"{prefix}label", outputs.labels)]
-    scores = outputs.scores
-    if scores is not None and scores.ndim == 1:
-        columns.append(pl.Series(f"{prefix}score", scores))
-    elif scores is not None:
-        columns += [pl.Series(f"{prefix}score_{k}", scores[:, k]) for k in range(scores.shape[1])]
-    return columns
+    columns = [_series(f"{prefix}label", outputs.labels)]
+    if outputs.scores is not None:
+        columns += _numbers(f"{prefix}score", outputs.scores, "_")
+    if outputs.facts is not None:
+        columns += [series.alias(prefix + _FACT + series.name) for series in outputs.facts.iter_columns()]
+    for name, values in outputs.row_scores.items():
+        columns += _numbers(prefix + _ROW_SCORE + name, values, "#")
+    return columns + [
+        pl.Series(prefix + _ROW_PROBLEM + name, problems.tolist(), dtype=pl.String)
+        for name, problems in outputs.row_problems.items()
+    ]
+
+
+def _series(name: str, values: NDArray[Any]) -> pl.Series:
+    """Texts, and lists of them, are objects to NumPy."""
+    if values.dtype.kind != "O":
+        return pl.Series(name, values)
+    return pl.Series(name, [each.tolist() if isinstance(each, np.ndarray) else each for each in values])
+
+
+def _numbers(name: str, values: FloatArray, between: str) -> list[pl.Series]:
+    """One column, or numbered ones."""
+    if values.ndim == 1:
+        return [pl.Series(name, values)]
+    return [pl.Series(f"{name}{between}{k}", values[:, k]) for k in range(values.shape[1])]
 
 
 def _outputs(table: pl.DataFrame, prefix: str) -> Outputs | None:
     if f"{prefix}label" not in table.columns:
         return None
-    labels = table[f"{prefix}label"].to_numpy()
-    if f"{prefix}score" in table.columns:
-        return Outputs(labels, table[f"{prefix}score"].to_numpy())
-    classes = _score_columns(table.columns, prefix)
+    facts = [name for name in table.columns if name.startswith(prefix + _FACT)]
+    measured = [name for name in table.columns if name.startswith(prefix + _ROW_SCORE)]
+    problems = [name for name in table.columns if name.startswith(prefix + _ROW_PROBLEM)]
+    names = dict.fromkeys(name.removeprefix(prefix + _ROW_SCORE).partition("#")[0] for name in measured)
     return Outputs(
-        labels, np.stack([table[name].to_numpy() for name in classes], axis=1) if classes else None
+        labels=table[f"{prefix}label"].to_numpy(),
+        scores=_read_numbers(table, f"{prefix}score", "_"),
+        facts=table.select(pl.col(name).alias(name.removeprefix(prefix + _FACT)) for name in facts)
+        if facts
+        else None,
+        row_scores={
+            name: values
+            for name in names
+            if (values := _read_numbers(table, prefix + _ROW_SCORE + name, "#")) is not None
+        },
+        row_problems={name.removeprefix(prefix + _ROW_PROBLEM): table[name].to_numpy() for name in problems},
     )
 
 
-def _score_columns(names: Sequence[str], prefix: str) -> list[str]:
-    wanted = f"{prefix}score_"
-    found = [name for name in names if name.startswith(wanted) and name.removeprefix(wanted).isdigit()]
-    return sorted(found, key=lambda name: int(name.removeprefix(wanted)))
+def _read_numbers(table: pl.DataFrame, name: str, between: str) -> FloatArray | None:
+    if name in table.columns:
+        return table[name].to_numpy()
+    wanted = name + between
+    found = [
+        column
+        for column in table.columns
+        if column.startswith(wanted) and column.removeprefix(wanted).isdigit()
+    ]
+    found.sort(key=lambda column: int(column.removeprefix(wanted)))
+    return np.stack([table[column].to_numpy() for column in found], axis=1) if found else None
 
 
 def _times(table: pl.DataFrame | None, who: str) -> FloatArray | None:

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from evaluation.detectors.personal import personal_scan
 from evaluation.errors import UserError
 from mlops.packaging.load import InputField
 from mlops.serving.guards.check import Check, Look
 from mlops.serving.guards.config import Action, GuardsConfig, TextGuards
 from mlops.serving.guards.injection import injection_search
-from mlops.serving.guards.personal import personal_scan
 
 # All of C0 but tab and line ends, C1, what turns the direction of writing, and tags that no screen shows.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")

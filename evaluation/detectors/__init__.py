@@ -1,0 +1,1 @@
+"""What finds things in texts, wherever texts are looked at."""

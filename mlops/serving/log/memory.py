@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from time import monotonic
 from typing import TypeVar
 
 from evaluation.errors import EnvironmentProblem
@@ -34,6 +35,8 @@ class MemoryQueue:
         self._counts = counts
         self._bounds = bounds
         self._queue: deque[RequestRecord | LabelRecord] = deque()
+        # When the oldest of the queue came, or one before it.
+        self._since = 0.0
         self._taken: list[RequestRecord | LabelRecord] = []
         self._changed = threading.Condition()
         self._closing = threading.Event()
@@ -91,6 +94,8 @@ class MemoryQueue:
     def _add(self, items: Sequence[RequestRecord] | Sequence[LabelRecord]) -> None:
         was_empty = not self._queue
         self._queue.extend(items)
+        if was_empty:
+            self._since = monotonic()
         if was_empty or len(self._queue) >= self._bounds.batch_records:
             self._changed.notify()
 
@@ -113,7 +118,8 @@ class MemoryQueue:
             self._changed.wait_for(lambda: self._queue or self._closing.is_set())
             if not self._closing.is_set():
                 full = lambda: len(self._queue) >= most or self._closing.is_set()  # noqa: E731
-                self._changed.wait_for(full, timeout=self._bounds.wait_s)
+                # What came while the batch before was stored has waited that long already.
+                self._changed.wait_for(full, timeout=self._since + self._bounds.wait_s - monotonic())
             self._taken = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
             return self._taken
 

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from evaluation.errors import EnvironmentProblem
+from mlops.serving.log import memory
 from mlops.serving.log.config import LogConfig
 from mlops.serving.log.writer import RequestLogWriter
 from monitoring.store.base import LabelRecord, RequestRecord
@@ -51,6 +52,20 @@ def test_a_small_batch_waits_no_longer_than_told(make, memory_log, wait_until):
     writer.offer([record(0)])
     wait_until(lambda: writer.state().written == 1)
     assert [item.id for item in memory_log.records] == ["0"]
+
+
+def test_what_came_while_a_batch_was_stored_has_waited_that_long(make, memory_log, wait_until, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(memory, "monotonic", lambda: now[0])
+    memory_log.open.clear()
+    writer = make(wait_s=60)
+    writer.start()
+    writer.offer([record(number) for number in range(10)])
+    wait_until(lambda: not writer._queue._queue)
+    writer.offer([record(10)])
+    now[0] = 61
+    memory_log.open.set()
+    wait_until(lambda: memory_log.batches == [10, 1])
 
 
 def test_the_end_stores_what_waits(make, memory_log):

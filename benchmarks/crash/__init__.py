@@ -1,0 +1,1 @@
+"""What a crash costs: real servers killed under load, and their request log held against what was acknowledged."""

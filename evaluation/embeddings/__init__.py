@@ -1,0 +1,1 @@
+"""Vectors that stand for what texts, and pictures, mean."""

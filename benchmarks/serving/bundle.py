@@ -54,8 +54,8 @@ def make_bundle(folder: Path) -> Served:
         model_dir=folder / "trained",
         signed=SignedRecord.sign(DecisionRecord.of(content), make_own_key()),
         reference=reference,
-        version="1",
         ranges=ranges,
+        version="1",
     )
     return Served(bundle.path, features.row(0, named=True), score)
 

@@ -4,7 +4,7 @@ model/            the MLflow model, with what it needs in its requirements.txt
 decision.json     the decision record, and decision.sig.json, its signature
 bundle.json       which version in the registry this is, and the digest of the record that was written there
 reference.parquet what the model saw and said when it was weighed; monitoring compares with it
-ranges.json       what training saw of each field, in releases that kept it; the server's guards compare with it
+ranges.json       what training saw of each field; the server's guards compare with it
 """
 
 import json
@@ -42,8 +42,6 @@ class Bundle:
     threshold: float
     model_digest: str
     decision_digest: str
-    # None for a release from before there was one.
-    ranges: Path | None = None
 
     @property
     def model_dir(self) -> Path:
@@ -54,6 +52,11 @@ class Bundle:
     def reference(self) -> Path:
         """What the model saw and said when it was weighed."""
         return self.path / REFERENCE
+
+    @property
+    def ranges(self) -> Path:
+        """What training saw of each field."""
+        return self.path / RANGES
 
     @property
     def requirements(self) -> Path:
@@ -79,8 +82,7 @@ class Bundle:
         signed = SignedRecord.read(path)
         signed.require_promotable(digest=digest, model_digest=model_digest(path / "model"))
         signed.record.require_evidence(path / REFERENCE)
-        if RANGES in signed.record.content["evidence"]:
-            signed.record.require_evidence(path / RANGES)
+        signed.record.require_evidence(path / RANGES)
         return cls._of(path, signed.record, version)
 
     @classmethod
@@ -91,16 +93,15 @@ class Bundle:
         model_dir: Path,
         signed: SignedRecord,
         reference: Path,
+        ranges: Path,
         version: str,
-        ranges: Path | None = None,
     ) -> "Bundle":
         """Put a bundle together in a fresh folder, verify it, then move it into place."""
         building = path.with_name(path.name + ".part")
         shutil.rmtree(building, ignore_errors=True)
         shutil.copytree(model_dir, building / "model", ignore=shutil.ignore_patterns(*_NOT_WEIGHED))
         shutil.copyfile(reference, building / REFERENCE)
-        if ranges is not None:
-            shutil.copyfile(ranges, building / RANGES)
+        shutil.copyfile(ranges, building / RANGES)
         signed.write(building)
         content = {"version": version, "decision_digest": signed.record.digest}
         write_whole(building / FILE_NAME, json.dumps(content, indent=1, allow_nan=False).encode())
@@ -121,5 +122,4 @@ class Bundle:
             threshold=gate["threshold"],
             model_digest=record.model_digest or "",
             decision_digest=record.digest,
-            ranges=path / RANGES if RANGES in record.content["evidence"] else None,
         )

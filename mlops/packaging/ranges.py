@@ -15,9 +15,7 @@ from typing import Any
 import polars as pl
 
 from evaluation.errors import UserError
-from mlops.packaging.bundle import Bundle
 
-_PREFIX = "input."
 # A field of more distinct texts than this shows hashes; of more than the second, nothing but how many there were.
 _MAX_NAMED, _MAX_HASHED = 100, 1000
 # Categories come again; texts of which half the rows have one that no other row has are names or prose.
@@ -79,15 +77,6 @@ class Ranges:
                 expected="the file that `weighbridge train` wrote",
                 next_step="release again: weighbridge release --new",
             ) from None
-
-    @classmethod
-    def of_bundle(cls, bundle: Bundle) -> "Ranges":
-        """What a verified bundle tells; of one from before there was ranges.json, the rows it was weighed on."""
-        if bundle.ranges is not None:
-            return cls.read(bundle.ranges)
-        frame = pl.read_parquet(bundle.reference)
-        inputs = [column for column in frame.iter_columns() if column.name.startswith(_PREFIX)]
-        return cls.of(column.alias(column.name.removeprefix(_PREFIX)) for column in inputs)
 
 
 def hashed(text: str, salt: str) -> str:

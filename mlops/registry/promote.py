@@ -28,13 +28,12 @@ def fetch_bundle(registry: Registry, version: ModelVersion, bundles: Path) -> Bu
         signed = fetch_record(registry, version, folder)
         model_dir = registry.download_model(version, folder / "model")
         signed.require_promotable(digest=digest, model_digest=model_digest(model_dir))
-        weighed = signed.record.content["evidence"]
         return Bundle.make(
             place,
             model_dir=model_dir,
             signed=signed,
             reference=registry.download_evidence(version, REFERENCE, folder),
-            ranges=registry.download_evidence(version, RANGES, folder) if RANGES in weighed else None,
+            ranges=registry.download_evidence(version, RANGES, folder),
             version=version.version,
         )
 

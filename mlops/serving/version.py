@@ -70,7 +70,7 @@ class ServedVersion:
         self.guards = Guards.of(
             config.guards,
             model.inputs,
-            Ranges.of_bundle(bundle),
+            Ranges.read(bundle.ranges),
             task=bundle.task,
             classes=model.classes,
             count=guarded,

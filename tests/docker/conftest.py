@@ -26,6 +26,7 @@ from mlops.mlflow_store import open_store, quiet_mlflow
 from mlops.packaging.bundle import Bundle, model_digest
 from mlops.packaging.docker_cli import DockerClient
 from mlops.packaging.image import BuildOptions, Image, build_image
+from mlops.packaging.ranges import Ranges
 from mlops.packaging.save import log_model
 from mlops.packaging.wheel import write_wheel
 
@@ -94,10 +95,16 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     mlflow.set_experiment("small")
     features, model = small_model()
     with mlflow.start_run():
-        logged = log_model(
-            model, features=features, task=Task.BINARY, requirements=[], trusted_types=[], project_dir=home
+        uri = log_model(
+            model,
+            name="small",
+            features=features,
+            task=Task.BINARY,
+            requirements=[],
+            trusted_types=[],
+            project_dir=home,
         )
-    model_dir = Path(mlflow.artifacts.download_artifacts(logged.uri, dst_path=str(home / "model")))
+    model_dir = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(home / "model")))
     reference = home / "reference.parquet"
     pl.DataFrame({"input.amount": [0.1], "input.sex": ["f"], "prediction": [0]}).write_parquet(reference)
     content = json.loads(EXAMPLE.read_text())
@@ -107,12 +114,15 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         "commit": "0123456789abcdef0123456789abcdef01234567",
     }
     content["training"]["model_digest"] = model_digest(model_dir)
-    content["evidence"] = {"reference.parquet": digest_file(reference)}
+    ranges = home / "ranges.json"
+    ranges.write_bytes(Ranges.of([pl.Series("amount", [0.1]), pl.Series("sex", ["f"])]).to_json())
+    content["evidence"] = {path.name: digest_file(path) for path in (reference, ranges)}
     return Bundle.make(
         home / "small-1",
         model_dir=model_dir,
         signed=SignedRecord.sign(DecisionRecord.of(content), make_own_key()),
         reference=reference,
+        ranges=ranges,
         version="1",
     )
 

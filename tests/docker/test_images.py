@@ -186,7 +186,14 @@ def _without_the_model_file(bundle: Bundle, folder: Path) -> Bundle:
     content = json.loads((bundle.path / "decision.json").read_bytes())
     content["training"]["model_digest"] = model_digest(model)
     signed = SignedRecord.sign(DecisionRecord.of(content), make_own_key())
-    return Bundle.make(folder / "b", model_dir=model, signed=signed, reference=bundle.reference, version="1")
+    return Bundle.make(
+        folder / "b",
+        model_dir=model,
+        signed=signed,
+        reference=bundle.reference,
+        ranges=bundle.ranges,
+        version="1",
+    )
 
 
 def test_a_tag_that_docker_does_not_take(bundle: Bundle) -> None:

@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "decision-record.example.json"
 SEEN = Ranges.of([pl.Series("age", [18, 90])])
-WEIGHED = Ranges.of([pl.Series("age", [30, 40])])
 
 
 @pytest.fixture
 def make(tmp_path):
     """Make a bundle of a model of one file, with ranges that the record names or does not."""
 
-    def bundle(*, recorded: bool, given: bool) -> Bundle:
+    def bundle(*, recorded: bool = True) -> Bundle:
         (tmp_path / "model").mkdir()
         (tmp_path / "model" / "MLmodel").write_text("a model")
         pl.DataFrame({"input.age": [30, 40], "prediction": [0, 1]}).write_parquet(
@@ -44,30 +43,26 @@ def make(tmp_path):
             model_dir=tmp_path / "model",
             signed=SignedRecord.sign(DecisionRecord.of(content), make_own_key()),
             reference=tmp_path / "reference.parquet",
+            ranges=tmp_path / "ranges.json",
             version="1",
-            ranges=tmp_path / "ranges.json" if given else None,
         )
 
     return bundle
 
 
 def test_ranges_are_read_from_a_bundle_that_has_them(make):
-    bundle = make(recorded=True, given=True)
-    assert Ranges.of_bundle(bundle) == Ranges.of_bundle(Bundle.open(bundle.path)) == SEEN
+    bundle = make()
+    assert Ranges.read(bundle.ranges) == Ranges.read(Bundle.open(bundle.path).ranges) == SEEN
 
 
-def test_an_earlier_bundle_tells_what_was_weighed(make):
-    assert Ranges.of_bundle(make(recorded=False, given=False)) == WEIGHED
-
-
-def test_ranges_that_nobody_signed_are_not_read(make):
-    bundle = make(recorded=False, given=True)
-    assert (bundle.path / "ranges.json").exists()
-    assert Ranges.of_bundle(Bundle.open(bundle.path)) == WEIGHED
+def test_ranges_that_nobody_signed_are_refused(make):
+    with pytest.raises(UserError, match=r"ranges\.json is not the file") as error:
+        make(recorded=False)
+    assert error.value.expected == "digest of no file"
 
 
 def test_ranges_that_are_gone_or_changed_are_refused(make):
-    path = make(recorded=True, given=True).path
+    path = make().path
     content = (path / "ranges.json").read_bytes()
     (path / "ranges.json").write_bytes(content.replace(b"90", b"99"))
     with pytest.raises(UserError, match=r"ranges\.json is not the file"):
@@ -77,11 +72,6 @@ def test_ranges_that_are_gone_or_changed_are_refused(make):
         Bundle.open(path)
 
 
-def test_ranges_that_the_record_names_have_to_be_given(make):
-    with pytest.raises(UserError, match=r"ranges\.json is not the file"):
-        make(recorded=True, given=False)
-
-
 def test_ranges_come_from_the_registry(store: "Store") -> None:
     bundle = fetch_bundle(store.registry, store.release("20260101-000000-00000001"), store.home / "bundles")
-    assert Ranges.of_bundle(bundle).fields["a"].high == 0.1
+    assert Ranges.read(bundle.ranges).fields["a"].high == 0.1

@@ -26,6 +26,7 @@ from mlops.decision.record import DecisionRecord
 from mlops.decision.signed import SignedRecord
 from mlops.packaging.bundle import Bundle, model_digest
 from mlops.packaging.load import InputField, load_model
+from mlops.packaging.ranges import Ranges
 from mlops.serving.app import create_app
 from mlops.serving.config import ServeConfig
 from mlops.serving.settings import Settings
@@ -80,12 +81,12 @@ def save_model(folder: Path) -> None:
         )
 
 
-def decision(model_dir: Path, reference: Path) -> SignedRecord:
+def decision(model_dir: Path, *evidence: Path) -> SignedRecord:
     """The published example of a record, about this model."""
     content = json.loads(EXAMPLE.read_text())
     content["release"] |= {"id": RELEASE, "model": "lending"}
     content["training"]["model_digest"] = model_digest(model_dir)
-    content["evidence"] = {"reference.parquet": digest_file(reference)}
+    content["evidence"] = {path.name: digest_file(path) for path in evidence}
     return SignedRecord.sign(DecisionRecord.of(content), make_own_key())
 
 
@@ -96,11 +97,13 @@ def bundle(tmp_path_factory) -> Bundle:
     save_model(folder / "trained")
     known = pl.from_pandas(training_rows().assign(income=lambda rows: rows["income"].fillna(3000)))
     known.select(pl.all().name.prefix("input.")).write_parquet(folder / "reference.parquet")
+    (folder / "ranges.json").write_bytes(Ranges.of(known.iter_columns()).to_json())
     return Bundle.make(
         folder / "lending-3",
         model_dir=folder / "trained",
-        signed=decision(folder / "trained", folder / "reference.parquet"),
+        signed=decision(folder / "trained", folder / "reference.parquet", folder / "ranges.json"),
         reference=folder / "reference.parquet",
+        ranges=folder / "ranges.json",
         version="3",
     )
 

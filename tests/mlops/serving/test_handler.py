@@ -10,6 +10,7 @@ import pytest
 
 from evaluation.types import Outputs, Task
 from mlops.packaging.bundle import Bundle
+from mlops.packaging.ranges import Ranges
 from mlops.serving.access.callers import Caller, Scope
 from mlops.serving.config import ServeConfig
 from mlops.serving.errors import Busy, Invalid, ModelFailed, Rejected
@@ -26,7 +27,7 @@ ONE = json.dumps({"records": [{"age": 30}]}).encode()
 def make(tmp_path, memory_log, fake_model):
     """A handler whose writer is closed at once, so that the log can be read."""
     started = []
-    pl.DataFrame({"input.age": [18, 65]}).write_parquet(tmp_path / "reference.parquet")
+    (tmp_path / "ranges.json").write_bytes(Ranges.of([pl.Series("age", [18, 65])]).to_json())
 
     def build(task=Task.BINARY, queue_records=100, guards=None, **model_options):
         model = fake_model(**model_options)

@@ -42,7 +42,8 @@ def unit(vectors: NDArray[np.floating]) -> Vectors:
     """
     found = np.where(np.isfinite(vectors), vectors, 0.0).astype(np.float64)
     lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 0).astype(np.float32)
+    np.divide(found, lengths, out=found, where=lengths > 0)
+    return found.astype(np.float32)
 
 
 def each_once(texts: Sequence[str], embed: Callable[[list[str]], Vectors]) -> Vectors:

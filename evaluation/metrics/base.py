@@ -90,6 +90,7 @@ class Need(StrEnum):
     TWO_CLASSES = "two classes"
     GROUPS = "groups"
     LATENCY = "latency"
+    VARIANTS = "counterfactual variants"
 
 
 class Across(StrEnum):
@@ -206,7 +207,17 @@ class Distance:
     gaps: Sums
 
 
-Design = Proportion | Mean | Ranking | Cells | Sums | LeftOut | GroupRates | Quantile | Distance
+@dataclass(frozen=True)
+class Corrected:
+    """The mean of what people say, of which a judge's value a row is a prediction.
+
+    columns: (n, 3), the judge's value, 1 where people gave theirs and else 0, and theirs or 0.
+    """
+
+    columns: Callable[[Sample], FloatArray]
+
+
+Design = Proportion | Mean | Ranking | Cells | Sums | LeftOut | GroupRates | Quantile | Distance | Corrected
 
 
 @dataclass(frozen=True)

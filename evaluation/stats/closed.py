@@ -9,6 +9,7 @@ import numpy as np
 
 from evaluation.metrics.base import (
     Cells,
+    Corrected,
     GroupRates,
     LeftOut,
     Mean,
@@ -25,6 +26,7 @@ from evaluation.stats.guards import too_alike
 from evaluation.stats.intervals import Interval, wilson
 from evaluation.stats.jackknife import jackknife, left_out, moves
 from evaluation.stats.means import by_unit, influence, linear
+from evaluation.stats.ppi import Scores, corrected_difference, corrected_mean
 from evaluation.stats.tango import tango
 from evaluation.types import FloatArray
 
@@ -46,7 +48,7 @@ def way(metric: Metric, sample: Sample) -> Way:
     match metric.design:
         case Quantile():
             return Way.REQUESTS
-        case Mean() | Ranking() | Proportion() | Sums() | LeftOut():
+        case Mean() | Ranking() | Proportion() | Sums() | LeftOut() | Corrected():
             return Way.FORMULA
         case Cells(codes=codes) if codes(sample)[1] <= _MANY_CELLS:
             return Way.FORMULA
@@ -63,12 +65,13 @@ def closed_form(metric: Metric, challenger: Sample, champion: Sample | None, val
     if isinstance(metric.design, Proportion) and _by_score(metric.design, challenger, champion):
         return _share(metric.design, challenger, champion)
     low, high = metric.range
-    if champion is None:
+    if isinstance(metric.design, Corrected):
+        interval = _corrected(metric.design, challenger, champion)
+    elif champion is None:
         interval = _spread(metric, challenger, None, value)
     else:
         interval = _difference(metric, challenger, champion, value)
-        low, high = low - high, high - low
-    return _within(interval, low, high)
+    return _within(interval, *((low, high) if champion is None else (low - high, high - low)))
 
 
 def _by_score(design: Proportion, challenger: Sample, champion: Sample | None) -> bool:
@@ -84,6 +87,13 @@ def _share(design: Proportion, challenger: Sample, champion: Sample | None) -> I
     if not np.array_equal(base, their_base):
         raise ValueError(f"{design.name} says that two models share its base, but they do not")
     return tango(int((hits & ~theirs).sum()), int((theirs & ~hits).sum()), int(base.sum()))
+
+
+def _corrected(design: Corrected, challenger: Sample, champion: Sample | None) -> Interval:
+    mine = Scores.of(design.columns(challenger), challenger.units)
+    if champion is None:
+        return corrected_mean(mine)
+    return corrected_difference(mine, Scores.of(design.columns(champion), champion.units))
 
 
 def _difference(metric: Metric, challenger: Sample, champion: Sample, value: float) -> Interval:

@@ -177,7 +177,7 @@ def _answer(
     value = found[0] if len(found) == 1 else found[0] - found[1]
     try:
         interval = _interval(question, value, draws, plan)
-        made = _estimate(question, value, interval, settings)
+        made = _estimate(question, value if interval.value is None else interval.value, interval, settings)
         detail = evidence(question.metric, question.challenger, question.champion)
     except Exception as error:  # noqa: BLE001 - a plug-in failed: a record, not a crash
         return Answer(_missing(complaint(error), question, settings))

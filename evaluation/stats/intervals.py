@@ -27,6 +27,7 @@ class Interval:
     grows, low does not fall and high does not rise; (-inf, inf) where the level is too small for the
     evidence.
     resamples: how many draws with a value the limits rest on, None where they have a closed form.
+    value: what the limits are about, where that is not the metric's value on the rows, or the difference of two.
 
     >>> interval = wilson(85, 100)
     >>> round(interval.limits(0.05)[0], 4), round(interval.p_above(0.75), 4)
@@ -37,6 +38,7 @@ class Interval:
     limits: Callable[[float], tuple[float, float]]
     problem: str | None = None
     resamples: int | None = None
+    value: float | None = None
 
     @classmethod
     def missing(cls, method: str, problem: str) -> "Interval":

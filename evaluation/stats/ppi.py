@@ -29,6 +29,11 @@ class Scores:
     labelled: Mask
     units: IntArray | None = None
 
+    @classmethod
+    def of(cls, columns: FloatArray, units: IntArray | None = None) -> "Scores":
+        """From the (n, 3) columns of a design: the judge's, whether people scored, and what."""
+        return cls(columns[:, 0], columns[:, 2], columns[:, 1] > 0, units)
+
     def less(self, other: "Scores") -> "Scores":
         """Row by row the difference to another model's scores; labelled is what people scored of both."""
         return Scores(
@@ -49,7 +54,7 @@ class Scores:
         return found.labelled_units
 
 
-def corrected_mean(scores: Scores) -> tuple[float, Interval]:
+def corrected_mean(scores: Scores) -> Interval:
     """The mean of people's scores over all rows, and its limits; valid however bad or biased the judge is.
 
     The judge's mean over the rows that nobody labelled, times a power, plus what is left on the labelled ones.
@@ -60,14 +65,14 @@ def corrected_mean(scores: Scores) -> tuple[float, Interval]:
     prediction-powered inference", arXiv:2311.01453.
 
     >>> judge, human = np.tile([1.0, 0.0, 1.0, 1.0], 200), np.tile([1.0, 0.0, 0.0, 1.0], 200)
-    >>> value, interval = corrected_mean(Scores(judge, human, np.arange(800) % 8 < 4))
+    >>> interval = corrected_mean(Scores(judge, human, np.arange(800) % 8 < 4))
     >>> low, high = interval.limits(0.05)
-    >>> round(value, 3), round(low, 3), round(high, 3)
+    >>> round(interval.value, 3), round(low, 3), round(high, 3)
     (0.5, 0.462, 0.537)
     """
     problem = _too_few(scores)
     if problem is not None:
-        return float(scores.judge.mean()), Interval.missing(METHOD, problem)
+        return Interval.missing(METHOD, problem)
     # Centred, which changes no value: else the limits would depend on where the judge's scale begins.
     judge, rest = scores.judge - scores.judge.mean(), ~scores.labelled
     power, unlabelled = _powers(replace(scores, judge=judge)), judge[rest]
@@ -81,29 +86,31 @@ def corrected_mean(scores: Scores) -> tuple[float, Interval]:
         moved[rest] = mean_power * (unlabelled - unlabelled.mean()) / len(unlabelled)
     if scores.units is not None:
         moved = by_unit(moved, np.unique(scores.units, return_inverse=True)[1])
-    return value, linear(value, moved, METHOD, freedom=freedom(moved))
+    return replace(linear(value, moved, METHOD, freedom=freedom(moved)), value=value)
 
 
-def corrected_difference(scores: Scores, other: Scores) -> tuple[float, Interval]:
+def corrected_difference(scores: Scores, other: Scores) -> Interval:
     """The mean difference of two models' human scores on the same rows, by the judge's paired differences.
+
+    Its value is not the difference of two corrected means: the power is the one that suits differences.
 
     >>> random = np.random.default_rng(1)
     >>> truth, labelled = random.integers(1, 6, (2, 600)).astype(float), np.arange(600) < 200
     >>> judged = truth + random.integers(0, 2, (2, 600))
     >>> mine, theirs = (Scores(*each, labelled) for each in zip(judged, truth, strict=True))
-    >>> value, _ = corrected_difference(mine, theirs)
+    >>> value = corrected_difference(mine, theirs).value
     >>> round(value, 2), round(float(truth[0].mean() - truth[1].mean()), 2)
     (0.06, 0.03)
     """
     change = scores.less(other)
-    value, interval = corrected_mean(change)
+    interval = corrected_mean(change)
     if _too_few(change) is None and change.differing < MIN_DIFFERING:
         problem = (
             f"people or judge tell challenger and champion apart on {change.differing} of the labelled "
             f"{_noun(change)}, at least {MIN_DIFFERING} are needed"
         )
-        return value, replace(interval, problem=problem)
-    return value, interval
+        return replace(interval, problem=problem)
+    return interval
 
 
 def _powers(scores: Scores) -> FloatArray:

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evaluation.metrics.base import Corrected, Metric, Sample
+from evaluation.stats.estimate import Question, Settings, estimate
 from evaluation.stats.ppi import Scores, corrected_difference, corrected_mean
+from evaluation.types import Direction, FloatArray, Task
 
 
 def scores(seed: int, n: int = 300, labelled: int = 80, noise: float = 0.5) -> Scores:
@@ -35,16 +38,16 @@ def test_value_is_that_of_a_plain_loop_over_the_labelled_rows() -> None:
         # The paper's N / n is of all rows; leaving out a labelled one changes n alone.
     left = found.human[:60] - np.array(powers) * found.judge[:60]
     expected = left.mean() + np.mean(powers) * found.judge[60:].mean()
-    assert corrected_mean(found)[0] == pytest.approx(expected, rel=1e-12)
+    assert corrected_mean(found).value == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("noise", [0.1, 1.0, 20.0])
 def test_with_many_labels_value_and_limits_are_those_of_the_paper(noise: float) -> None:
     found = scores(2, n=30_000, labelled=5_000, noise=noise)
     _, value, spread = of_paper(found)
-    mine, interval = corrected_mean(found)
+    interval = corrected_mean(found)
     low, high = interval.limits(0.05)
-    assert mine == pytest.approx(value, abs=spread / 50)
+    assert interval.value == pytest.approx(value, abs=spread / 50)
     assert (high - low) / 2 == pytest.approx(1.6449 * spread, rel=0.01)
 
 
@@ -52,7 +55,7 @@ def test_a_good_judge_narrows_the_limits_and_a_useless_one_does_not_widen_them()
     widths = {}
     for noise in (0.1, 50.0):
         found = scores(3, n=4_000, labelled=200, noise=noise)
-        low, high = corrected_mean(found)[1].limits(0.05)
+        low, high = corrected_mean(found).limits(0.05)
         widths[noise] = high - low
     people = scores(3, n=4_000, labelled=200).human[:200]
     alone = 2 * 1.653 * people.std(ddof=1) / np.sqrt(200)
@@ -62,15 +65,15 @@ def test_a_good_judge_narrows_the_limits_and_a_useless_one_does_not_widen_them()
 
 def test_labels_of_all_rows_need_no_judge() -> None:
     found = scores(4, n=100, labelled=100)
-    value, interval = corrected_mean(found)
-    assert value == pytest.approx(found.human.mean())
-    assert corrected_mean(replace(found, judge=np.zeros(100)))[0] == pytest.approx(value)
+    interval = corrected_mean(found)
+    assert interval.value == pytest.approx(found.human.mean())
+    assert corrected_mean(replace(found, judge=np.zeros(100))).value == pytest.approx(interval.value)
     assert interval.problem is None
 
 
 def test_a_judge_that_says_one_thing_leaves_the_mean_of_the_labels() -> None:
     found = scores(5)
-    assert corrected_mean(replace(found, judge=np.full(300, 3.7)))[0] == pytest.approx(
+    assert corrected_mean(replace(found, judge=np.full(300, 3.7))).value == pytest.approx(
         found.human[:80].mean()
     )
 
@@ -80,17 +83,17 @@ def test_rows_of_a_unit_count_once() -> None:
     five = np.repeat(np.arange(300), 5)
     repeated = Scores(found.judge[five], found.human[five], found.labelled[five], five)
     once, often = corrected_mean(found), corrected_mean(repeated)
-    assert often[0] == pytest.approx(once[0], abs=1e-3)
-    assert often[1].limits(0.05) == pytest.approx(once[1].limits(0.05), abs=5e-3)
+    assert often.value == pytest.approx(once.value, abs=1e-3)
+    assert often.limits(0.05) == pytest.approx(once.limits(0.05), abs=5e-3)
 
 
 @pytest.mark.parametrize("labelled", [0, 49])
 def test_too_few_labels_are_a_problem(labelled: int) -> None:
-    value, interval = corrected_mean(scores(7, labelled=labelled))
+    interval = corrected_mean(scores(7, labelled=labelled))
     assert interval.problem == (
         f"people scored {labelled} of these answers, at least 50 are needed to correct the judge"
     )
-    assert np.isfinite(value)
+    assert interval.value is None
 
 
 def test_models_that_hardly_differ_where_people_looked_are_a_problem() -> None:
@@ -98,9 +101,7 @@ def test_models_that_hardly_differ_where_people_looked_are_a_problem() -> None:
     theirs = replace(mine, judge=mine.judge.copy(), human=mine.human.copy())
     theirs.judge[:9] += 1
     theirs.judge[100:] += 1
-    assert "on 9 of the labelled answers, at least 10" in (
-        corrected_difference(mine, theirs)[1].problem or ""
-    )
+    assert "on 9 of the labelled answers, at least 10" in (corrected_difference(mine, theirs).problem or "")
 
 
 @given(st.integers(0, 10_000), st.floats(-3, 3), st.floats(0.1, 10))
@@ -108,10 +109,8 @@ def test_models_that_hardly_differ_where_people_looked_are_a_problem() -> None:
 def test_a_judges_own_scale_does_not_matter(seed: int, shift: float, factor: float) -> None:
     found = scores(seed)
     other = replace(found, judge=shift + factor * found.judge)
-    assert corrected_mean(other)[0] == pytest.approx(corrected_mean(found)[0], abs=1e-7)
-    assert corrected_mean(other)[1].limits(0.05) == pytest.approx(
-        corrected_mean(found)[1].limits(0.05), abs=1e-7
-    )
+    assert corrected_mean(other).value == pytest.approx(corrected_mean(found).value, abs=1e-7)
+    assert corrected_mean(other).limits(0.05) == pytest.approx(corrected_mean(found).limits(0.05), abs=1e-7)
 
 
 def test_limits_miss_as_often_as_stated() -> None:
@@ -119,6 +118,33 @@ def test_limits_miss_as_often_as_stated() -> None:
     misses = np.zeros(2)
     for seed in range(400):
         found = scores(1000 + seed, n=500, labelled=50, noise=1.0)
-        low, high = corrected_mean(found)[1].limits(0.05)
+        low, high = corrected_mean(found).limits(0.05)
         misses += low > 3, high < 3
     assert (misses / 400 <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 400)).all()
+
+
+def test_a_metric_made_of_judge_and_labels_is_estimated_by_its_formula() -> None:
+    """Its value and limits are the corrected ones, of one model and of a difference."""
+    mine, theirs = scores(9), scores(10)
+    sample, other = (
+        Sample(np.zeros(300), np.arange(300) + seed, row_scores={"kind": columns(found)})
+        for seed, found in enumerate((mine, theirs))
+    )
+    metric = Metric(
+        name="kind",
+        direction=Direction.HIGHER_IS_BETTER,
+        range=(1, 5),
+        tasks=frozenset({Task.GENERATION}),
+        point=lambda sample: corrected_mean(Scores.of(sample.row_scores["kind"])).value or 0.0,
+        design=Corrected(lambda sample: sample.row_scores["kind"]),
+    )
+    one, two = estimate([Question(metric, sample), Question(metric, sample, other)], Settings())
+    for answer, interval in ((one, corrected_mean(mine)), (two, corrected_difference(mine, theirs))):
+        assert answer.estimate.value == interval.value
+        assert (answer.estimate.low, answer.estimate.high) == interval.limits(1 - 0.95)
+        assert answer.estimate.usable
+        assert answer.estimate.method == "PPI++"
+
+
+def columns(found: Scores) -> FloatArray:
+    return np.stack([found.judge, found.labelled, np.where(found.labelled, found.human, 0)], axis=1)

@@ -10,23 +10,29 @@ from pathlib import Path
 import psutil
 
 from evaluation.errors import EnvironmentProblem
-from mlops.decision.keys import SIGNING_KEY
 
-# A job of continuous integration ends before the process does: its variables do not belong to it, least of
-# all RUNNER_TRACKING_ID, by which a GitHub runner finds and kills what a job left behind.
-_OF_THE_JOB = ("ACTIONS_", "GITHUB_", "RUNNER_")
-# Nor does the private key: what serves verifies and never signs.
-_NOT_PASSED_ON = (*_OF_THE_JOB, SIGNING_KEY)
+# What a program needs to run at all. Not what else its starter has: secrets that are none of its business, and a
+# job's variables, least of all RUNNER_TRACKING_ID, by which a GitHub runner finds and kills what a job left behind.
+_BASIC = frozenset(
+    {"HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV"}
+)
+_BASIC_KINDS = (
+    *("LC_", "LD_", "DYLD_", "PYTHON", "XDG_", "CONDA_", "CUDA_", "NVIDIA_", "ROCR_", "MALLOC_"),
+    *("OMP_", "MKL_", "OPENBLAS_", "POLARS_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_", "DO_NOT_TRACK"),
+)
 _POLL_S = 0.01
 
 
-def spawn(command: Sequence[str], *, mark: Mapping[str, str], log: Path, folder: Path) -> str:
+def spawn(command: Sequence[str], *, told: Mapping[str, str], log: Path, folder: Path) -> str:
     """Start a command in a session of its own, in `folder`, with its output appended to `log`.
 
-    Returns its handle. `mark` goes into its environment, where `marked` finds it. No Popen object is left
-    behind: the process is meant to outlive this one. Raises EnvironmentProblem when it cannot be started.
+    Returns its handle. Its environment is `told`, with the mark that `marked` finds, and what any program needs of
+    ours. No Popen object is left behind: the process is meant to outlive this one. Raises EnvironmentProblem when it
+    cannot be started.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)}
+    basic = {
+        name: value for name, value in os.environ.items() if name in _BASIC or name.startswith(_BASIC_KINDS)
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +40,7 @@ def spawn(command: Sequence[str], *, mark: Mapping[str, str], log: Path, folder:
             "/bin/sh",
             # The job's own folder may vanish under the process, so it gets one that stays.
             ["sh", "-c", 'cd -- "$1" && shift && exec "$@"', "sh", str(folder), *command],
-            {**kept, **mark},
+            {**basic, **told},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),

@@ -1,6 +1,6 @@
 """The `serve:` section of weighbridge.yaml: where and how the champion answers."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -33,6 +33,10 @@ class ServeConfig(Section):
     )
     tracing: bool | None = Field(
         None, description="OpenTelemetry; unset: where OTEL_EXPORTER_OTLP_ENDPOINT names a collector."
+    )
+    environment: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...] = Field(
+        (),
+        description="Names of variables that the model itself reads; a lane gets no others of its deployer's.",
     )
     log: LogConfig = LogConfig()
     guards: GuardsConfig = GuardsConfig()

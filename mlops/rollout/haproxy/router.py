@@ -45,7 +45,7 @@ class HAProxy:
         write_whole(config, render(host=host, port=port, socket=socket, lanes=lanes).encode())
         _check(program, config)
         command = (program, "-db", "-f", str(config))
-        handle = process.spawn(command, mark={_MARK: str(self.folder)}, log=self.log, folder=self.folder)
+        handle = process.spawn(command, told={_MARK: str(self.folder)}, log=self.log, folder=self.folder)
         router = Router(host, port, handle, str(socket))
         self._await(router)
         return router

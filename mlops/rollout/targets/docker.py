@@ -12,7 +12,7 @@ from evaluation.errors import EnvironmentProblem, UserError
 from mlops.decision.trust import TRUSTED_KEYS, trust
 from mlops.packaging.docker_cli import DockerClient
 from mlops.rollout.targets.base import Lane
-from mlops.serving.access.config import REDIS_PASSWORD
+from mlops.rollout.targets.environment import needed
 from mlops.serving.access.keys import API_KEYS
 from mlops.serving.config import ServeConfig
 from mlops.serving.log.config import LOG_KEY, Redaction
@@ -21,8 +21,6 @@ _HOST = "127.0.0.1"
 _SERVER_PORT = 8080
 _LOG_IN_CONTAINER = "/var/log/weighbridge"
 _KEYS_IN_CONTAINER = "/run/weighbridge/access"
-# How the variables begin that give access to an object store.
-_OF_STORES = ("AWS_", "AZURE_", "GOOGLE_")
 # The user that the image makes; it has no other rights on this machine.
 _SERVER_UID = 10001
 _LANE = "weighbridge.lane"
@@ -69,7 +67,7 @@ class DockerTarget:
             *(("--env", f"{TRUSTED_KEYS}={trusted}") if (trusted := trust().text) else ()),
             *("--label", f"{_LANE}={json.dumps(asdict(lane))}", "--label", f"{_LOG_DIR}={log_dir}"),
             *self._door(),
-            *self._log(),
+            *self._told(),
             *(("--gpus", "all") if labels.get("weighbridge.device") == "gpu" else ()),
             artefact,
             *("--serve", self._serve.for_server()),
@@ -108,11 +106,9 @@ class DockerTarget:
     def _door(self) -> tuple[str, ...]:
         """What the server needs to know its callers."""
         # The router, which alone reaches it, says who asked; the address that a container sees is the engine's.
-        told = ["--env", "FORWARDED_ALLOW_IPS=*"]
-        if REDIS_PASSWORD in os.environ:
-            told += ["--env", REDIS_PASSWORD]
+        told = ("--env", "FORWARDED_ALLOW_IPS=*")
         if not self._serve.access.keys:
-            return tuple(told)
+            return told
         named = os.environ.get(API_KEYS, "")
         if named.startswith("{"):
             return (*told, "--env", API_KEYS)
@@ -122,19 +118,15 @@ class DockerTarget:
         volume = f"{path.parent}:{_KEYS_IN_CONTAINER}:ro"
         return (*told, "--volume", volume, "--env", f"{API_KEYS}={_KEYS_IN_CONTAINER}/{path.name}")
 
-    def _log(self) -> tuple[str, ...]:
-        """What the server needs to write its request log; values stay in the environment."""
-        config = self._serve.log
-        if Redaction.HASH in config.redact.values() and LOG_KEY not in os.environ:
+    def _told(self) -> tuple[str, ...]:
+        """Variables by their names: the engine's program takes the values from its own environment."""
+        if Redaction.HASH in self._serve.log.redact.values() and LOG_KEY not in os.environ:
             raise UserError(
                 "serve.log.redact hashes a field, and a container can't see the key of this machine",
                 expected=f"the key in {LOG_KEY}, so that every server makes the same hashes",
                 next_step=f"export {LOG_KEY}=...; openssl rand -base64 32 makes one",
             )
-        names = [LOG_KEY] if LOG_KEY in os.environ else []
-        if config.at:
-            names += sorted(name for name in os.environ if name.startswith(_OF_STORES))
-        return tuple(word for name in names for word in ("--env", name))
+        return tuple(word for name in needed(self._serve, os.environ) for word in ("--env", name))
 
     @property
     def _docker(self) -> DockerClient:

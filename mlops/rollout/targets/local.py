@@ -12,6 +12,7 @@ from evaluation.errors import UserError
 from mlops.decision.trust import TRUSTED_KEYS, trust
 from mlops.rollout import process
 from mlops.rollout.targets.base import Lane
+from mlops.rollout.targets.environment import needed
 from mlops.serving.access.keys import API_KEYS
 from mlops.serving.config import ServeConfig
 
@@ -52,10 +53,13 @@ class LocalTarget:
         mark = json.dumps({**asdict(lane), "log_dir": str(log_dir)})
         handle = process.spawn(
             (*self._command, *self._arguments(lane, log_dir)),
-            mark={
-                _MARK: mark,
+            told={
+                **needed(self._serve, os.environ),
+                **(
+                    {API_KEYS: os.environ.get(API_KEYS) or str(self._keys)} if self._serve.access.keys else {}
+                ),
                 TRUSTED_KEYS: trust().text,
-                API_KEYS: os.environ.get(API_KEYS) or str(self._keys),
+                _MARK: mark,
             },
             log=log,
             folder=self._logs,

@@ -62,7 +62,8 @@ def test_a_lane_is_told_where_the_keys_are(tmp_path, monkeypatch, given):
         monkeypatch.setenv(API_KEYS, given)
     (tmp_path / "bundle").mkdir()
     echo = (sys.executable, "-S", "-E", "-c", f"import os; print(os.environ[{API_KEYS!r}])")
-    target = LocalTarget(ServeConfig(), tmp_path / "lanes", tmp_path / "keys.json", command=echo)
+    keys = ServeConfig.model_validate({"access": {"keys": True}})
+    target = LocalTarget(keys, tmp_path / "lanes", tmp_path / "keys.json", command=echo)
     names = {"version": "3", "release_id": "r", "model": "lending"}
     lane = target.start(str(tmp_path / "bundle"), **names, port=20801, log_dir=tmp_path / "log")
     while target.alive(lane):

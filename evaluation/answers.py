@@ -1,6 +1,6 @@
 """What models said about rows whose truth is known: the raw material of every measurement."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ class Answers:
 
     target: (n,) what really happened; frame: (n, columns of slices, groups and units). Latencies are (requests,)
     milliseconds, None where they were not measured. name: for people, which models and rows these are.
+    variants: what the models said about counterfactual variants of the rows, None where none were asked; its frame
+    tells the case and, in a column for each list of words, the group, null where a row is of another list.
     """
 
     target: NDArray[Any]
@@ -25,6 +27,22 @@ class Answers:
     latency_ms: FloatArray | None = None
     champion_latency_ms: FloatArray | None = None
     name: str = ""
+    variants: "Answers | None" = None
+
+    def variants_by(self, name: str) -> "Answers | None":
+        """What the models said about the variants of one list of words; None where none were asked."""
+        said = self.variants
+        if said is None or name not in said.frame.columns:
+            return None
+        rows = said.frame[name].is_not_null().arg_true().to_numpy().astype(np.int64)
+        champion = None if said.champion is None else said.champion.at(rows)
+        return replace(
+            said,
+            target=said.target[rows],
+            frame=said.frame[rows],
+            challenger=said.challenger.at(rows),
+            champion=champion,
+        )
 
     @property
     def tells_difference(self) -> bool:

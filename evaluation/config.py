@@ -92,6 +92,26 @@ class CheckConfig(Section):
         return self
 
 
+class CounterfactualConfig(Section):
+    """Cases asked again with another person in them, for the metrics named counterfactual_..._gap."""
+
+    swap: tuple[str, ...] = Field(
+        min_length=1,
+        description="Lists of words that are exchanged: gender, origin, or CSV files of your own, each on its own.",
+    )
+    columns: tuple[str, ...] = Field(
+        min_length=1,
+        description="Columns in whose texts words are exchanged; the target, if it is one of them.",
+    )
+    templates: str | None = Field(
+        None,
+        description="A file, one text a line, put in place of the first column's: {COLUMN} and {person} are filled.",
+    )
+    cases: int = Field(
+        100, ge=1, description="At most so many cases are asked for each list, drawn by the seed."
+    )
+
+
 class GateConfig(Section):
     """When a challenger may become champion."""
 
@@ -105,6 +125,10 @@ class GateConfig(Section):
     )
     repeats: int = Field(
         1, ge=1, le=100, description="Times that each row is asked; its answers are one unit."
+    )
+    counterfactual: CounterfactualConfig | None = Field(
+        None,
+        description="What counterfactual_..._gap compares: answers to cases that differ in a person only.",
     )
     on_inconclusive: OnInconclusive = Field(
         OnInconclusive.BLOCK,

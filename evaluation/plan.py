@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 import polars as pl
 
@@ -66,15 +67,25 @@ def bound_line(kind: CheckKind, comparison: str, direction: Direction, bound: fl
 
 
 def columns_of(gate: GateConfig) -> list[str]:
-    """Every column that the policy takes groups, slices or units by, sorted."""
-    parts = [part for check in gate.checks for part in _parts(check)]
+    """Every column that the policy takes groups, slices or units by, sorted; not those that variants have."""
+    parts = [part for check in gate.checks for part in _parts(check) if not of_variants(check)]
     return sorted({*map(column_of, parts), *([gate.unit] if gate.unit else [])})
 
 
 def grouping_columns(gate: GateConfig) -> list[str]:
     """The columns that the policy takes value by value, in slices or groups, sorted."""
-    parts = [part for check in gate.checks for part in _parts(check)]
+    parts = [part for check in gate.checks for part in _parts(check) if not of_variants(check)]
     return sorted({part for part in parts if isinstance(part, str)})
+
+
+def of_variants(check: CheckConfig, metrics: Mapping[str, Metric] = METRICS) -> bool:
+    """Whether a check is about counterfactual variants of the rows, not about the rows."""
+    return check.metric in metrics and Need.VARIANTS in metrics[check.metric].needs
+
+
+def lists_of(gate: GateConfig) -> tuple[str, ...]:
+    """The names of the lists of words that variants are made by, which are the groups' columns there."""
+    return tuple(PurePath(name).stem for name in gate.counterfactual.swap) if gate.counterfactual else ()
 
 
 def _parts(check: CheckConfig) -> list[Part]:
@@ -99,8 +110,9 @@ def check_gate(
     """
     for check in gate.checks:
         metric = find_metric(check.metric, among=metrics)
-        require_parts(_parts(check), schema, "the evaluation data")
-        if problem := _misuse(check, metric, task):
+        if not of_variants(check, metrics):
+            require_parts(_parts(check), schema, "the evaluation data")
+        if problem := _misuse(check, metric, task) or _unfit_variants(check, metric, lists_of(gate)):
             found, expected = problem
             raise UserError(
                 f"gate.checks: {metric.name}: {found}",
@@ -132,6 +144,16 @@ def _unfit_columns(check: CheckConfig, metric: Metric) -> tuple[str, str] | None
         if twice:
             return f"column '{twice[0]}' is combined with itself", "different columns"
     return None
+
+
+def _unfit_variants(check: CheckConfig, metric: Metric, lists: tuple[str, ...]) -> tuple[str, str] | None:
+    if Need.VARIANTS not in metric.needs:
+        return None
+    if not lists:
+        return "no variants are asked for", "gate.counterfactual: {swap: [gender], columns: [...]}"
+    if len(check.groups) != 1 or check.groups[0] not in lists:
+        return "its groups are no list of words", f"groups: with one of {', '.join(lists)}"
+    return ("variants are not sliced", "no slices") if check.slices else None
 
 
 def _out_of_range(check: CheckConfig, metric: Metric) -> tuple[str, str] | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evaluation.answers import Answers
 from evaluation.columns import unit_codes
-from evaluation.config import GateConfig, Part, column_of
+from evaluation.config import CASE, GateConfig, Part, column_of
 from evaluation.errors import UserError
 from evaluation.metrics.base import Mask, Metric, Need, Sample
 from evaluation.metrics.builtin import METRICS, OVERVIEW, find_metric
@@ -31,6 +31,7 @@ from evaluation.types import (
 )
 
 NO_CHAMPION = "no champion yet"
+NO_VARIANTS = "no variants of the cases were asked"
 _ALL_ROWS = "all rows"
 
 
@@ -77,28 +78,20 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
     a problem, which the gate judges inconclusive. Raises UserError for what the policy or the data must be
     corrected for: an absent column, an unknown metric, a target or unit without value, labels of another kind.
     """
-    frame = answers.frame
-    lines = expand(gate, task=task, frame=frame, metrics=metrics)
-    challenger, judged_champion = _both(task, answers)
-    if gate.sampled is not None:
-        units = unit_codes(frame, gate.sampled)
-        challenger = _by_unit(challenger, units)
-        judged_champion = (
-            _by_unit(judged_champion, units) if isinstance(judged_champion, Model) else judged_champion
-        )
-    bench = _Bench(
-        frame=frame,
-        challenger=challenger,
-        champion=champion_problem or judged_champion,
-        latency=_timed(answers.latency_ms),
-        champion_latency=_timed(answers.champion_latency_ms),
-        settings=Settings.of(gate, allowance),
-    )
+    lines = expand(gate, task=task, frame=answers.frame, metrics=metrics)
+    settings = Settings.of(gate, allowance)
+    bench = _bench(answers, task, gate.sampled, settings, champion_problem)
     alone = bench.champion is None
     compared = [line for line in lines if not (alone and line.kind is CheckKind.CHAMPION)]
     names = OVERVIEW[task] if overview is None else overview
     beside = {name: Line(name, find_metric(name, among=metrics), "", 0.0) for name in names}
-    found = _answer_all(bench, [*compared, *beside.values()], progress)
+    of_variants = [line for line in compared if Need.VARIANTS in line.metric.needs]
+    of_rows = [line for line in [*compared, *beside.values()] if Need.VARIANTS not in line.metric.needs]
+    found = _answer_all(bench, of_rows, progress)
+    by_case = replace(settings, unit=gate.unit or CASE)
+    for name in dict.fromkeys(str(line.groups[0]) for line in of_variants):
+        asked = [line for line in of_variants if line.groups[0] == name]
+        found |= _answer_variants(asked, answers.variants_by(name), task, by_case, champion_problem)
     return Measurements(
         items=tuple(_measurement(line, found[line.id, line.comparison]) for line in compared),
         not_compared=tuple(
@@ -108,6 +101,39 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
         rows=len(answers.target),
         allowance=allowance or Allowance.whole(round(1 - gate.confidence, 12)),
     )
+
+
+def _bench(
+    answers: Answers, task: Task, unit: str | None, settings: Settings, champion_problem: str | None
+) -> _Bench:
+    challenger, judged_champion = _both(task, answers)
+    if unit is not None:
+        units = unit_codes(answers.frame, unit)
+        challenger = _by_unit(challenger, units)
+        judged_champion = (
+            _by_unit(judged_champion, units) if isinstance(judged_champion, Model) else judged_champion
+        )
+    return _Bench(
+        frame=answers.frame,
+        challenger=challenger,
+        champion=champion_problem or judged_champion,
+        latency=_timed(answers.latency_ms),
+        champion_latency=_timed(answers.champion_latency_ms),
+        settings=settings,
+    )
+
+
+def _answer_variants(
+    lines: list[Line], asked: Answers | None, task: Task, settings: Settings, champion_problem: str | None
+) -> dict[tuple[str, str], Answer]:
+    """Answer lines about the variants of one list of words, whose unit is the case."""
+    if asked is None:
+        missing = Estimate.missing(NO_VARIANTS, n=0, confidence=settings.confidence, unit=settings.unit)
+        return {(line.id, line.comparison): Answer(missing) for line in lines}
+    if asked.champion is None:
+        # Of these lines those that compare are there only where there is a champion.
+        champion_problem = champion_problem or f"champion: {NO_VARIANTS}"
+    return _answer_all(_bench(asked, task, settings.unit, settings, champion_problem), lines, None)
 
 
 def _both(task: Task, answers: Answers) -> tuple[Model, Model | str | None]:
@@ -148,6 +174,8 @@ def _answer_all(
 def _rows_of(line: Line) -> str:
     if Need.LATENCY in line.metric.needs:
         return line.metric.name
+    if Need.VARIANTS in line.metric.needs:
+        return f"variants by {line.groups[0]}"
     return _ALL_ROWS if line.part is None else ",".join(f"{k}={v}" for k, v in line.part.rows.items())
 
 

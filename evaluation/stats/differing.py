@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from evaluation.metrics.base import Mean, Metric, Ranking, Sample, scores
+from evaluation.metrics.base import GroupRates, Mean, Metric, Ranking, Ratio, Sample, membership, scores
+from evaluation.stats.guards import MIN_DIFFERING
 from evaluation.stats.intervals import Interval
+from evaluation.types import FloatArray
 
 METHOD = "bound on differing rows"
 
@@ -37,6 +39,41 @@ def bound(metric: Metric, challenger: Sample, champion: Sample) -> Interval | No
         change[challenger.target != 1] *= -1
         return _of_ranking(change, challenger.target == 1)
     return None
+
+
+def bound_gap(metric: Metric, sample: Sample) -> Interval | None:
+    """Limits of the largest difference between groups in a mean, where hardly any unit has one at all, else None.
+
+    For units with one row in every group, such as the variants of a case, and values of a known width: a group's
+    mean is above another's by no more than that width times the share of units in which its value is. Fewer than
+    ten of them say too little to be resampled.
+    """
+    paired = _paired(metric, sample)
+    if paired is None or not np.isfinite(metric.range[1]):
+        return None
+    if (np.ptp(paired, axis=1) > 0).sum() >= MIN_DIFFERING:
+        return None
+    n, width = len(paired), metric.range[1]
+    above = (paired[:, :, None] > paired[:, None, :]).sum(axis=0).max()
+    return Interval("bound on differing cases", lambda level: (0.0, width * most(int(above), n, level)))
+
+
+def _paired(metric: Metric, sample: Sample) -> FloatArray | None:
+    """The values of every unit, (units, groups), where it has exactly one row in each group; else None."""
+    if not isinstance(metric.design, GroupRates) or sample.units is None:
+        return None
+    rates = metric.design.rates(sample)
+    if len(rates) != 1 or not isinstance(rates[0], Ratio):
+        return None
+    values, _ = rates[0].sums(sample)
+    row, group = np.nonzero(membership(sample))
+    shape = (int(sample.units.max()) + 1, len(sample.group_names))
+    cell = np.ravel_multi_index((sample.units[row], group), shape)
+    if len(np.unique(cell)) < len(cell) or len(cell) != shape[0] * shape[1]:
+        return None
+    found = np.empty(shape)
+    found.flat[cell] = values[row]
+    return found
 
 
 def _of_ranking(change: np.ndarray, positive: np.ndarray) -> Interval:

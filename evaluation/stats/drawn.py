@@ -8,6 +8,7 @@ from evaluation.metrics.base import (
     Distance,
     GroupRates,
     Metric,
+    Need,
     Quantile,
     Sample,
     count_units,
@@ -16,6 +17,7 @@ from evaluation.metrics.base import (
 from evaluation.stats import cells
 from evaluation.stats.bootstrap import Plan, draw
 from evaluation.stats.comparisons import Groups
+from evaluation.stats.differing import bound_gap
 from evaluation.stats.group_change import group_change
 from evaluation.stats.group_value import group_value
 from evaluation.stats.guards import too_alike
@@ -82,7 +84,8 @@ def _of_groups(
         interval = group_change(models[0], models[1], design.across)
         alike = None if design.counted else too_alike(metric, challenger, champion)
         return replace(interval, problem=alike or interval.problem)
-    return group_value(models[0], design.across, metric.range[1])
+    bounded = bound_gap(metric, challenger) if Need.VARIANTS in metric.needs else None
+    return bounded or group_value(models[0], design.across, metric.range[1])
 
 
 def _bases(design: GroupRates, sample: Sample) -> FloatArray | None:

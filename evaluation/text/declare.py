@@ -42,7 +42,7 @@ def mean_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric
         require(len(found) > 0, "no rows")
         return math.fsum(found) / len(found)
 
-    point.__doc__ = scorer.__doc__
+    point.__doc__, point.__module__ = scorer.__doc__, scorer.__module__
     return Metric(
         name=called,
         direction=_direction(higher_is_better),
@@ -78,7 +78,7 @@ def sums_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric
         require(math.isfinite(found), "the sums over these rows have no value")
         return found
 
-    point.__doc__ = scorer.__doc__
+    point.__doc__, point.__module__ = scorer.__doc__, scorer.__module__
     return Metric(
         name=called,
         direction=_direction(higher_is_better),

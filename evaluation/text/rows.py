@@ -50,6 +50,19 @@ class TextRows:
     # What several metrics need, such as tokens or vectors, made once.
     shared: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls, answers: Sequence[str], *references: str | tuple[str, ...], **facts: Sequence[Any]
+    ) -> "TextRows":
+        """Answers with one reference each, or several, or none, and what is known of each by the name of the fact.
+
+        >>> TextRows.of(["a red mug"], "a mug", prompt=["MUG RED"]).prompts
+        ['MUG RED']
+        """
+        each = [(given,) if isinstance(given, str) else given for given in references] or [()] * len(answers)
+        known = pl.DataFrame({name: list(values) for name, values in facts.items()})
+        return cls(list(answers), each, known, facts=known if facts else None)
+
     @property
     def n(self) -> int:
         """How many answers."""

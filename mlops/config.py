@@ -6,14 +6,16 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from evaluation.config import GateConfig, Section
 from evaluation.errors import UserError
-from evaluation.types import Task
+from evaluation.text.config import TextConfig
+from evaluation.types import Form, Task
+from mlops.generation.config import ENTRYPOINT, GenerateConfig
 from mlops.serving.config import ServeConfig
 from monitoring.config import AlertConfig, MonitorConfig
 
@@ -65,12 +67,37 @@ class Policy(Section):
     model: str = Field(pattern=_NAME)
     task: Task = Task.BINARY
     data: DataConfig
-    train: Annotated[TrainConfig, BeforeValidator(_short_train)]
+    train: Annotated[TrainConfig | None, BeforeValidator(_short_train)] = None
+    generate: GenerateConfig | None = Field(
+        None, description="A prompt and who answers it, in place of `train`."
+    )
+    texts: TextConfig = Field(default_factory=TextConfig, description="What measuring texts must be told.")
     gate: GateConfig
     serve: ServeConfig = ServeConfig()
     rollout: RolloutConfig = RolloutConfig()
     monitor: MonitorConfig = MonitorConfig()
     alerts: tuple[AlertConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_made_one_way(self) -> "Policy":
+        if (self.train is None) is (self.generate is None):
+            msg = "a policy has either train or generate"
+            raise ValueError(msg)
+        if self.generate is not None and self.task.form is not Form.TEXT:
+            msg = "generate makes a model that writes: set task: generation or task: rag"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def training(self) -> TrainConfig:
+        """How the model is made, whichever section says so."""
+        if self.train is not None:
+            return self.train
+        # Where there is no `train`, the validator saw to `generate`.
+        made = cast("GenerateConfig", self.generate)
+        return TrainConfig(
+            entrypoint=ENTRYPOINT, seed=made.seed, params=made.params, requirements=made.requirements
+        )
 
     @property
     def digest(self) -> str:

@@ -30,6 +30,8 @@ OVERVIEW: Mapping[Task, tuple[str, ...]] = {
     ),
     Task.MULTICLASS: ("accuracy", "balanced_accuracy", "f1_macro"),
     Task.REGRESSION: ("mae", "rmse", "r2"),
+    Task.GENERATION: (),
+    Task.RAG: (),
 }
 
 

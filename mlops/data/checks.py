@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from evaluation.types import Task, Verdict
+from evaluation.types import Form, Task, Verdict
 from mlops.config import DataConfig
 from mlops.data.load import Dataset
 from mlops.data.names import listed
@@ -59,6 +59,9 @@ def check_schema(dataset: Dataset) -> DataCheck:
     return DataCheck("schema", Verdict.PASS, f"{len(train)} columns, the same in both tables", detail)
 
 
+_TEXTS = (pl.String, pl.List(pl.String))
+
+
 def check_target(dataset: Dataset, data: DataConfig, task: Task) -> DataCheck:
     """The target is there in every row and of the kind that the task needs."""
     problems: list[str] = []
@@ -68,7 +71,7 @@ def check_target(dataset: Dataset, data: DataConfig, task: Task) -> DataCheck:
             problems.append(f"{absent:,} of {table.height:,} {name} rows have no target")
         if table.height and (wrong := _wrong_kind(target.drop_nulls(), task)):
             problems.append(f"in {name}, {wrong}")
-    if task is not Task.REGRESSION and not problems:
+    if task.form is Form.CLASS and not problems:
         problems += _wrong_classes(dataset, data.target, task)
     detail = {"dtype": str(dataset.train.schema[data.target]), "task": task.value, "problems": problems}
     if problems:
@@ -154,13 +157,24 @@ def _absent(series: pl.Series) -> int:
 
 
 def _wrong_kind(target: pl.Series, task: Task) -> str | None:
+    kinds = {Form.TEXT: _no_text, Form.NUMBER: _no_number, Form.CLASS: _no_class}
+    return kinds[task.form](target)
+
+
+def _no_text(target: pl.Series) -> str | None:
+    return None if target.dtype in _TEXTS else f"{target.dtype} is no text and no list of texts"
+
+
+def _no_number(target: pl.Series) -> str | None:
+    if not target.dtype.is_numeric():
+        return f"{target.dtype} is no number, as task regression needs"
+    if target.dtype.is_float() and target.is_infinite().any():
+        return "values are infinite"
+    return "every value is the same" if target.n_unique() < 2 else None
+
+
+def _no_class(target: pl.Series) -> str | None:
     dtype = target.dtype
-    if task is Task.REGRESSION:
-        if not dtype.is_numeric():
-            return f"{dtype} is no number, as task regression needs"
-        if dtype.is_float() and target.is_infinite().any():
-            return "values are infinite"
-        return "every value is the same" if target.n_unique() < 2 else None
     if dtype.is_float() and (target.drop_nans() % 1 != 0).any():
         return f"fractions are no classes; for numbers set task: {Task.REGRESSION.value}"
     if dtype.is_temporal() or dtype.is_nested() or dtype == pl.Binary:

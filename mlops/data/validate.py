@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.types import Task, Verdict
+from evaluation.types import Form, Task, Verdict
 from mlops.config import DataConfig
 from mlops.data.checks import (
     DataCheck,
@@ -86,7 +86,7 @@ def _built_in(dataset: Dataset, task: Task, data: DataConfig, groups: Sequence[s
     yield check_rows(dataset)
     yield check_schema(dataset)
     yield check_target(dataset, data, task)
-    if task is not Task.REGRESSION:
+    if task.form is Form.CLASS:
         yield check_classes(dataset, data)
     yield check_duplicates(dataset, data)
     yield check_copies(dataset)

@@ -7,12 +7,12 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,8 @@ _NUMBERS: dict[str, Any] = {**_FLOATS, "long": np.int64, "integer": np.int32}
 _NUMPY: dict[str, Any] = {**_NUMBERS, "boolean": np.bool_, "string": object, "datetime": "datetime64[us]"}
 # libyaml's, where PyYAML has it: the same, some times faster.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# The loader of models that write, as their MLmodel names it.
+GENERATOR = "mlops.packaging.generator_pyfunc"
 _SWITCH = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 
 
@@ -39,6 +41,28 @@ class InputField:
     name: str
     dtype: str
     required: bool
+
+
+class PackagedModel(Protocol):
+    """A model in memory, of whatever kind; evaluation.types.Predictor and what the server asks."""
+
+    @property
+    def inputs(self) -> tuple[InputField, ...]:
+        """The fields of the signature."""
+        ...
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """The classes in the order of the scores; none for numbers and texts."""
+        ...
+
+    def predict(self, features: pl.DataFrame) -> Outputs:
+        """Answer for every row, in order; columns that the signature does not name are left aside."""
+        ...
+
+    def predict_rows(self, rows: Sequence[tuple[Any, ...]]) -> Outputs:
+        """Answer for rows that have a value of the right type for every field of the signature, in its order."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -93,27 +117,38 @@ class LoadedModel:
         return Outputs(labels=np.asarray(self.classes)[scores.argmax(axis=1)], scores=scores)
 
 
-def require_no_pickle(model_dir: Path) -> dict[str, Any]:
-    """Refuse a model whose file is not skops; loading a pickle runs whatever it holds. Returns what MLmodel says.
-
-    Raises UserError that names the format found.
-    """
+def read_mlmodel(model_dir: Path) -> dict[str, Any]:
+    """What MLflow says of a model; raises UserError for a folder that holds none of the kinds that are known here."""
     try:
         content: dict[str, Any] = yaml.load((model_dir / "MLmodel").read_bytes(), _Loader)  # noqa: S506 - a safe one
-        flavour = content["flavors"]["sklearn"]
+        if not _writes(content):
+            content["flavors"]["sklearn"]
     except (OSError, yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise UserError(
-            f"{model_dir} holds no scikit-learn model of MLflow: {error.__class__.__name__}",
+            f"{model_dir} holds no model of scikit-learn's kind, and none that writes: {error.__class__.__name__}",
             expected="a model saved by `weighbridge train`",
             next_step="weighbridge release",
         ) from None
-    if flavour.get("serialization_format") != "skops":
+    return content
+
+
+def _writes(content: Mapping[str, Any]) -> bool:
+    loader: str | None = content["flavors"]["python_function"].get("loader_module")
+    return loader == GENERATOR
+
+
+def require_no_pickle(content: Mapping[str, Any]) -> None:
+    """Refuse a model whose file is not skops; loading a pickle runs whatever it holds.
+
+    content: what MLmodel says. Raises UserError that names the format found.
+    """
+    found = content["flavors"]["sklearn"].get("serialization_format")
+    if found != "skops":
         raise UserError(
-            f"the model's file is {flavour.get('serialization_format')}, which runs code when it is loaded",
+            f"the model's file is {found}, which runs code when it is loaded",
             expected="skops, as `weighbridge train` writes it",
             next_step="train again: weighbridge release",
         )
-    return content
 
 
 @contextmanager
@@ -131,19 +166,30 @@ def skops_allowed() -> Iterator[None]:
         os.environ[_SWITCH] = before or "false"
 
 
-def load_model(model_dir: Path, *, task: Task, threshold: float) -> LoadedModel:
+def load_model(
+    model_dir: Path, *, task: Task, threshold: float, replies: Path | None = None
+) -> PackagedModel:
     """Load a model that `mlops.packaging.save` wrote.
+
+    replies: a folder for answers that cost something, so that an evaluation that was broken off goes on; models
+    that cost nothing leave it alone.
 
     Raises UserError for a model without a signature or classes, EnvironmentProblem when its files or packages do not
     load here.
     """
-    content = require_no_pickle(model_dir)
+    content = read_mlmodel(model_dir)
+    if _writes(content):
+        from mlops.packaging.load_generator import GeneratorModel
+
+        data = model_dir / content["flavors"]["python_function"]["data"]
+        return GeneratorModel.load(data, inputs_of(content), content.get("metadata") or {}, replies)
+    require_no_pickle(content)
     with _what_does_not_load(model_dir), forgotten(model_dir):
         estimator = _estimator(model_dir, content)
         # What MLflow would call after checking the table.
         ask = getattr(estimator, content["flavors"]["python_function"].get("predict_fn", "predict"))
     classes = tuple((content.get("metadata") or {}).get("classes", ()))
-    return LoadedModel(model_dir, ask, task, threshold, _inputs(content), classes or (0, 1))
+    return LoadedModel(model_dir, ask, task, threshold, inputs_of(content), classes or (0, 1))
 
 
 def _estimator(model_dir: Path, content: dict[str, Any]) -> Any:
@@ -157,7 +203,8 @@ def _estimator(model_dir: Path, content: dict[str, Any]) -> Any:
     return skops.io.load(file, trusted=flavours["sklearn"].get("skops_trusted_types"))
 
 
-def _inputs(content: dict[str, Any]) -> tuple[InputField, ...]:
+def inputs_of(content: Mapping[str, Any]) -> tuple[InputField, ...]:
+    """The columns of a model's signature; raises UserError where it has none with names."""
     columns = json.loads((content.get("signature") or {}).get("inputs") or "[]")
     if not columns or not all(column.get("name") for column in columns):
         raise UserError(

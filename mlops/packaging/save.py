@@ -3,14 +3,15 @@
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import UserError
 from evaluation.types import Task
+from mlops.generation.generator import Generator
 from mlops.mlflow_store import quiet_mlflow
+from mlops.packaging.save_generator import log_generator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,28 +20,23 @@ _REQUIREMENTS = ("mlflow-skinny", "numpy", "pandas", "scikit-learn", "scipy", "s
 _TRUSTED_PACKAGES = ("sklearn.", "numpy.", "scipy.", "builtins.", "collections.")
 
 
-@dataclass(frozen=True)
-class LoggedModel:
-    """A model in the tracking store: `models:/m-...` and where its files lie."""
-
-    uri: str
-    model_id: str
-
-
 def log_model(  # noqa: PLR0913 - each is one fact about the model
     model: Any,
     *,
+    name: str,
     features: "pd.DataFrame",
     task: Task,
     requirements: Sequence[str],
     trusted_types: Sequence[str],
     project_dir: Path,
-) -> LoggedModel:
-    """Log a fitted model to the active MLflow run.
+) -> str:
+    """Log what a training function returned to the active MLflow run, and say where: `models:/m-...`.
 
-    features: a few rows of the training features; they become signature and input example.
+    name: the model's. features: a few rows of the training features; they become signature and input example.
     Raises UserError for a model that no flavour saves safely, naming the types that would have to be trusted.
     """
+    if isinstance(model, Generator):
+        return log_generator(model, name=name, features=features, requirements=requirements)
     mlflow = quiet_mlflow()
     require_estimator(model)
     if task is not Task.REGRESSION and not hasattr(model, "predict_proba"):
@@ -68,7 +64,7 @@ def log_model(  # noqa: PLR0913 - each is one fact about the model
             code_paths=_code_of(trusted_types, project_dir) or None,
             metadata={"classes": classes_of(model, task)},
         )
-    return LoggedModel(uri=logged.model_uri, model_id=logged.model_id)
+    return str(logged.model_uri)
 
 
 def require_estimator(model: Any) -> None:
@@ -78,7 +74,8 @@ def require_estimator(model: Any) -> None:
     if not isinstance(model, BaseEstimator):
         raise UserError(
             f"the training function returned {type(model).__module__}.{type(model).__qualname__}",
-            expected="a fitted estimator of scikit-learn's kind (LightGBM's and XGBoost's classes are, too)",
+            expected="a fitted estimator of scikit-learn's kind (LightGBM's and XGBoost's classes are, too), or a "
+            "Generator",
             next_step="return the estimator, or wrap the model in one",
         )
 

@@ -15,7 +15,7 @@ from mlops.release.journal import Step
 from mlops.release.run import Release
 
 TAG = "weighing"
-_CODE = frozenset({".py"})
+_CODE = frozenset({".py", ".txt"})
 # Characters of a tag that the names of columns may take.
 _NAMES = 1200
 
@@ -102,7 +102,7 @@ def candidate_id(project: Project) -> str:
         "data": project.dataset.train_fingerprint.sha256,
         "target": policy.data.target,
         "ignore": sorted(policy.data.ignore),
-        "train": policy.train.model_dump(mode="json"),
+        "train": policy.training.model_dump(mode="json"),
     }
     return digest_bytes(canonical_json(content))
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.errors import UserError
+from evaluation.errors import UserError, WeighbridgeError
 from mlops.modules import forgotten
 
 if TYPE_CHECKING:
@@ -41,13 +41,19 @@ def call(  # noqa: PLR0913 - keyword-only, one a fact
     params: Mapping[str, Any],
     project_dir: Path,
 ) -> Any:
-    """Call the training function with everything random seeded; what it raises becomes one UserError."""
+    """Call the training function with everything random seeded; what it raises becomes one UserError.
+
+    A function that takes `project_dir` is told the project's folder.
+    """
     import numpy as np
 
     random.seed(seed)
     np.random.seed(seed)
+    given = dict(params)
+    if "project_dir" in inspect.signature(function).parameters:
+        given["project_dir"] = project_dir
     try:
-        inspect.signature(function).bind(features, target, seed=seed, **params)
+        inspect.signature(function).bind(features, target, seed=seed, **given)
     except TypeError as error:
         raise UserError(
             f"the training function cannot be called: {error}",
@@ -55,7 +61,9 @@ def call(  # noqa: PLR0913 - keyword-only, one a fact
             next_step="correct train.params in weighbridge.yaml or the function",
         ) from None
     try:
-        model = function(features, target, seed=seed, **params)
+        model = function(features, target, seed=seed, **given)
+    except WeighbridgeError:
+        raise
     except Exception as error:
         raise _failed(error, project_dir) from error
     if model is None:

@@ -38,13 +38,13 @@ def train(  # noqa: PLR0913 - keyword-only, one a fact
     """
     table = dataset.training.columns([*dataset.features, policy.data.target])
     features, target = table.select(dataset.features).to_pandas(), table[policy.data.target].to_pandas()
-    with entrypoint.entrypoint(policy.train.entrypoint, project_dir) as function:
+    with entrypoint.entrypoint(policy.training.entrypoint, project_dir) as function:
         model = entrypoint.call(
             function,
             features,
             target,
-            seed=policy.train.seed,
-            params=policy.train.params,
+            seed=policy.training.seed,
+            params=policy.training.params,
             project_dir=project_dir,
         )
         mlflow = quiet_mlflow()
@@ -52,18 +52,19 @@ def train(  # noqa: PLR0913 - keyword-only, one a fact
         with mlflow.start_run(
             run_name=release_id, tags=lineage_tags(dataset, policy, commit, release_id)
         ) as run:
-            logged = log_model(
+            uri = log_model(
                 model,
+                name=policy.model,
                 features=features.head(_SIGNATURE_ROWS),
                 task=policy.task,
-                requirements=policy.train.requirements,
-                trusted_types=policy.train.trusted_types,
+                requirements=policy.training.requirements,
+                trusted_types=policy.training.trusted_types,
                 project_dir=project_dir,
             )
-    _copy_files(mlflow, logged.uri, model_dir)
+    _copy_files(mlflow, uri, model_dir)
     return TrainedModel(
         run_id=run.info.run_id,
-        model_uri=logged.uri,
+        model_uri=uri,
         model_digest=model_digest(model_dir),
         packages=packages(),
     )
@@ -79,7 +80,7 @@ def lineage_tags(dataset: Dataset, policy: Policy, commit: Commit, release_id: s
         "weighbridge.policy_digest": policy.digest,
         "weighbridge.data.train.sha256": dataset.train_fingerprint.sha256,
         "weighbridge.data.evaluate.sha256": dataset.evaluate_fingerprint.sha256,
-        "weighbridge.train": json.dumps(policy.train.model_dump(mode="json"), allow_nan=False),
+        "weighbridge.train": json.dumps(policy.training.model_dump(mode="json"), allow_nan=False),
         "weighbridge.packages": json.dumps(packages()),
     }
     if commit.sha:

@@ -20,7 +20,7 @@ from mlops.decision.signed import SignedRecord
 from mlops.mlflow_store import open_store, point_at, quiet_mlflow
 from mlops.packaging.bundle import model_digest
 from mlops.packaging.ranges import Ranges
-from mlops.packaging.save import LoggedModel, log_model
+from mlops.packaging.save import log_model
 from mlops.registry.client import ModelVersion, Registry
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "decision-record.example.json"
@@ -44,9 +44,9 @@ class Store:
         tags: dict[str, str] | None = None,
     ) -> ModelVersion:
         """Train, weigh (here: the verdict is given) and register."""
-        run_id, logged = self.train(release_id)
+        run_id, uri = self.train(release_id)
         folder = self.home / "releases" / release_id
-        model_dir = Path(self.mlflow.artifacts.download_artifacts(logged.uri, dst_path=str(folder / "model")))
+        model_dir = Path(self.mlflow.artifacts.download_artifacts(uri, dst_path=str(folder / "model")))
         pl.DataFrame({"input.a": [0.1], "prediction": [1]}).write_parquet(folder / "reference.parquet")
         content = record_content(release_id, verdict, model_dir, folder / "reference.parquet", consequence)
         (folder / "ranges.json").write_bytes(Ranges.of([pl.Series("a", [0.1])]).to_json())
@@ -64,23 +64,24 @@ class Store:
             "model_digest": model_digest(model_dir),
         }
         return self.registry.register(
-            source=logged.uri, run_id=run_id, description="", tags=found | (tags or {})
+            source=uri, run_id=run_id, description="", tags=found | (tags or {})
         )
 
-    def train(self, name: str) -> tuple[str, LoggedModel]:
+    def train(self, name: str) -> tuple[str, str]:
         """Log a small model."""
         features, model = make_small_model()
         self.mlflow.set_experiment("small")
         with self.mlflow.start_run(run_name=name) as run:
-            logged = log_model(
+            uri = log_model(
                 model,
+                name="small",
                 features=features,
                 task=Task.BINARY,
                 requirements=[],
                 trusted_types=[],
                 project_dir=self.home,
             )
-        return run.info.run_id, logged
+        return run.info.run_id, uri
 
 
 def make_small_model(seed: int = 0) -> tuple[pd.DataFrame, Any]:

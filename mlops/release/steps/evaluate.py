@@ -10,20 +10,21 @@ import polars as pl
 
 from evaluation.advice.collect import weaknesses
 from evaluation.answers import Answers
-from evaluation.config import GateConfig
+from evaluation.config import CASE, GateConfig
 from evaluation.errors import UserError, WeighbridgeError
 from evaluation.files import write_whole
 from evaluation.json_codec import measurements_to_json
 from evaluation.metrics.base import Need
 from evaluation.metrics.builtin import METRICS
 from evaluation.plan import columns_of, latency_requests
-from evaluation.predict import measure_latency, predict
+from evaluation.predict import measure_latency
 from evaluation.run import measure
 from evaluation.types import FloatArray, IntArray, Outputs
 from mlops.packaging.bundle import model_digest
-from mlops.packaging.load import LoadedModel, load_model
+from mlops.packaging.load import PackagedModel, load_model
 from mlops.registry.client import Alias, ModelVersion
 from mlops.registry.promote import fetch_bundle
+from mlops.release.asking import REPLIES, ask_holdout, repeated
 from mlops.release.evidence import write_answers
 from mlops.release.journal import Step
 from mlops.release.ledger import allowance_for
@@ -40,7 +41,7 @@ class Champion:
     """Who the challenger is compared with: the model and what it said, or why it could not be asked."""
 
     version: ModelVersion
-    model: LoadedModel | None = None
+    model: PackagedModel | None = None
     outputs: Outputs | None = None
     problem: str | None = None
 
@@ -56,27 +57,28 @@ class Champion:
 
 
 def perform(release: Release, advance: Fraction) -> StepDone:
-    """Predict the holdout with both, measure every line of policy, keep predictions and reference."""
+    """Ask both about the holdout, measure every line of policy, keep answers and reference."""
     project = release.project
     require_weighed(release)
     policy, dataset = project.policy, project.dataset
-    model = load_model(release.folder / "model", task=policy.task, threshold=policy.gate.threshold)
-    holdout = dataset.holdout
-    outputs = predict(
-        model,
-        holdout.batches(dataset.features),
+    model = load_model(
+        release.folder / "model",
         task=policy.task,
-        progress=lambda rows: advance(0.2 * rows / holdout.rows),
+        threshold=policy.gate.threshold,
+        replies=project.home / REPLIES,
     )
+    holdout = dataset.holdout
+    outputs = ask_holdout(project, model, lambda share: advance(0.2 * share))
     champion = ask_champion(release)
     timed = [model, champion.model if champion and _compares_latency(policy.gate) else None]
+    said = [outputs, champion.outputs if champion else None]
     rows, places = _sample(release, timed)
-    mine, theirs = (_latency(policy.gate, each, rows) for each in timed)
-    target, columns = policy.data.target, columns_of(policy.gate)
-    known = holdout.columns(list(dict.fromkeys([target, *columns])))
+    mine, theirs = (_latency(policy.gate, *each, rows) for each in zip(timed, said, strict=True))
+    target = policy.data.target
+    known = repeated(holdout.columns(list(dict.fromkeys([target, *columns_of(policy.gate)]))), policy.gate)
     answers = Answers(
         target=known[target].to_numpy(),
-        frame=known.select(columns),
+        frame=known.select([*columns_of(policy.gate), *([CASE] if CASE in known.columns else [])]),
         challenger=outputs,
         champion=champion.outputs if champion else None,
         latency_ms=mine,
@@ -94,7 +96,9 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     )
     found = replace(found, advice=_advice(release, outputs))
     content = {"champion": champion.to_json() if champion else None, **measurements_to_json(found)}
-    _keep_reference(release, rows.select(_inputs(model)), rows[target], _at(outputs, places))
+    _keep_reference(
+        release, rows.select(_inputs(model)), rows[target], outputs.at(places * policy.gate.repeats)
+    )
     write_whole(release.folder / "evaluation.json", json.dumps(content, indent=1, allow_nan=False).encode())
     against = f"against champion version {champion.version.version}" if champion else "no champion yet"
     return StepDone(
@@ -112,32 +116,34 @@ def _advice(release: Release, outputs: Outputs) -> dict[str, Any]:
         frame=frame,
         target=policy.data.target,
         features=dataset.features,
-        outputs=_at(outputs, places),
+        outputs=outputs.at(places * policy.gate.repeats),
         gate=policy.gate,
     )
 
 
-def _at(outputs: Outputs, places: IntArray) -> Outputs:
-    scores = None if outputs.scores is None else outputs.scores[places]
-    return Outputs(labels=outputs.labels[places], scores=scores)
-
-
-def _sample(release: Release, models: Iterable[LoadedModel | None]) -> tuple[pl.DataFrame, IntArray]:
+def _sample(release: Release, models: Iterable[PackagedModel | None]) -> tuple[pl.DataFrame, IntArray]:
     """Some rows with the target and what these models take, and the place of each in the holdout."""
     policy, holdout = release.project.policy, release.project.dataset.holdout
     inputs = [name for model in models if model is not None for name in _inputs(model)]
     return holdout.sample(list(dict.fromkeys([*inputs, policy.data.target])), _SAMPLED_ROWS, policy.gate.seed)
 
 
-def _inputs(model: LoadedModel) -> list[str]:
+def _inputs(model: PackagedModel) -> list[str]:
     return [field.name for field in model.inputs]
 
 
-def _latency(gate: GateConfig, model: LoadedModel | None, rows: pl.DataFrame) -> FloatArray | None:
-    """Time single rows, as many as the policy's latency checks need; None where there are no such checks."""
+def _latency(
+    gate: GateConfig, model: PackagedModel | None, said: Outputs | None, rows: pl.DataFrame
+) -> FloatArray | None:
+    """Milliseconds of single answers: as they came, if each was timed, else of so many rows as the checks need.
+
+    None where there are no such checks.
+    """
     requests = latency_requests(gate)
     if model is None or requests == 0:
         return None
+    if said is not None and said.latency_ms is not None:
+        return said.latency_ms
     return measure_latency(model, rows.select(_inputs(model)), seed=gate.seed, requests=requests)
 
 
@@ -168,14 +174,15 @@ def ask_champion(release: Release) -> Champion | None:
     holdout = project.dataset.holdout
     try:
         bundle = fetch_bundle(project.registry, version, project.home / "bundles")
-        model = load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold)
+        model = load_model(
+            bundle.model_dir, task=bundle.task, threshold=bundle.threshold, replies=project.home / REPLIES
+        )
         missing = [name for name in _inputs(model) if name not in holdout.schema]
         if missing:
             return Champion(
                 version, problem=f"the holdout lacks the champion's features {', '.join(missing)}"
             )
-        rows = holdout.batches(_inputs(model))
-        return Champion(version, model, predict(model, rows, task=bundle.task))
+        return Champion(version, model, ask_holdout(project, model))
     except WeighbridgeError as error:
         return Champion(version, problem=error.found)
 

@@ -89,7 +89,7 @@ def compose(
                 ("evaluate", dataset.evaluate_fingerprint, policy.data.evaluate),
             )
         },
-        "training": None if trained is None else {**policy.train.model_dump(mode="json"), **trained},
+        "training": None if trained is None else {**policy.training.model_dump(mode="json"), **trained},
         "validation": validation,
         "champion": (evaluation or {}).get("champion"),
         "evidence": {

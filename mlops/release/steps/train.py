@@ -32,5 +32,5 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     flavours = [
         line for line in (release.folder / "model" / "requirements.txt").read_text().split() if "==" in line
     ]
-    summary = f"model {trained.model_digest[:12]}, seed {project.policy.train.seed}, {len(flavours)} pinned packages"
+    summary = f"model {trained.model_digest[:12]}, seed {project.policy.training.seed}, {len(flavours)} pinned packages"
     return StepDone(asdict(trained), summary)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def model_dir(store: "Store") -> Path:
-    _, logged = store.train("x")
-    return Path(store.mlflow.artifacts.download_artifacts(logged.uri, dst_path=str(store.home / "model")))
+    _, uri = store.train("x")
+    return Path(store.mlflow.artifacts.download_artifacts(uri, dst_path=str(store.home / "model")))
 
 
 def test_a_model_answers_after_the_trip_as_before(
@@ -106,7 +106,7 @@ def test_a_pickle_is_refused_before_anything_loads_it(model_dir: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{}", "[1", "flavors: {python_function: {}}"])
 def test_something_else_than_a_model_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "MLmodel").write_text(text)
-    with pytest.raises(UserError, match="holds no scikit-learn model"):
+    with pytest.raises(UserError, match="holds no model of scikit-learn's kind"):
         load_model(tmp_path, task=Task.BINARY, threshold=0.5)
 
 
@@ -130,6 +130,7 @@ def test_a_classifier_without_probabilities_is_refused(store: "Store") -> None:
     with pytest.raises(UserError, match="no predict_proba"):
         log_model(
             model,
+            name="small",
             features=features,
             task=Task.BINARY,
             requirements=[],
@@ -172,8 +173,9 @@ def test_two_models_with_classes_of_one_name_do_not_mix(store: "Store", tmp_path
         (project / "wb_mine.py").write_text(source.format(share=share))
         store.mlflow.set_experiment("small")
         with entrypoint("wb_mine:Mine", project) as make, store.mlflow.start_run():
-            logged = log_model(
+            uri = log_model(
                 make().fit(features, target),
+                name="small",
                 features=features,
                 task=Task.BINARY,
                 requirements=[],
@@ -181,7 +183,7 @@ def test_two_models_with_classes_of_one_name_do_not_mix(store: "Store", tmp_path
                 project_dir=project,
             )
         place = str(tmp_path / f"model-{share}")
-        folders[share] = Path(store.mlflow.artifacts.download_artifacts(logged.uri, dst_path=place))
+        folders[share] = Path(store.mlflow.artifacts.download_artifacts(uri, dst_path=place))
     models = {share: load_model(folder, task=Task.BINARY, threshold=0.5) for share, folder in folders.items()}
     for share, model in models.items():
         assert model.predict(pl.from_pandas(features)).scores.tolist() == [share] * 4

@@ -1,0 +1,170 @@
+"""A model that writes: prompt in, asked of a language model, text out with all that is known of it."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+
+from evaluation.errors import UserError
+from evaluation.files import write_whole
+from evaluation.llm.config import BudgetConfig, EndpointConfig
+from evaluation.llm.values import Ask, Failed, Reply
+from evaluation.types import Outputs
+from mlops.generation.config import SamplingConfig
+from mlops.generation.prompt import CONTEXT, Prompt
+
+FILE_NAME, INDEX = "generator.json", "index"
+
+
+class Found(Protocol):
+    """One passage that was looked up."""
+
+    @property
+    def id(self) -> str:
+        """Which passage it is."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        ...
+
+
+class Retriever(Protocol):
+    """What looks passages up for a question."""
+
+    def search(self, queries: Sequence[str]) -> list[list[Any]]:
+        """The passages for each query, best first."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Keep it as plain files."""
+        ...
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A prompt, the language model that answers it, and how.
+
+    query: the column that passages are looked up by, where there is a retriever.
+    """
+
+    prompt: Prompt
+    endpoint: EndpointConfig
+    sampling: SamplingConfig
+    system: str = ""
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    retriever: Retriever | None = None
+    query: str = ""
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns of a case that it needs."""
+        named = [name for name in self.prompt.variables if name != CONTEXT or self.retriever is None]
+        return tuple(dict.fromkeys([*named, *([self.query] if self.retriever else [])]))
+
+    def answer(
+        self, cases: Sequence[Mapping[str, Any]], *, cache: Path | None = None, budgeted: bool = False
+    ) -> Outputs:
+        """Write an answer for each case; one that cannot be had is None, and its facts say why.
+
+        cases: values of `inputs` each. Equal cases are asked as often as they come. cache: where answers are kept,
+        so that what was paid for is not asked again. budgeted: whether the budget binds these calls.
+        """
+        passages = self._look_up(cases)
+        prompts = [
+            self.prompt.fill({**case, CONTEXT: "\n\n".join(passage.text for passage in found)})
+            for case, found in zip(cases, passages, strict=True)
+        ]
+        said = self._ask(_asks(prompts, self.sampling, self.system), cache, self.budget if budgeted else None)
+        return Outputs(
+            labels=np.array([each.text if isinstance(each, Reply) else None for each in said], dtype=object),
+            facts=_facts(said, prompts, passages),
+        )
+
+    def save(self, folder: Path) -> None:
+        """Keep it as files that hold text and numbers only."""
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {
+            "prompt": {"name": self.prompt.name, "template": self.prompt.template},
+            "system": self.system,
+            "endpoint": self.endpoint.model_dump(mode="json", exclude_unset=True),
+            "sampling": self.sampling.model_dump(mode="json"),
+            "budget": self.budget.model_dump(mode="json"),
+            "query": self.query,
+            "retrieval": self.retriever is not None,
+        }
+        write_whole(folder / FILE_NAME, json.dumps(content, indent=1, allow_nan=False).encode())
+        if self.retriever is not None:
+            self.retriever.save(folder / INDEX)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Generator":
+        """Read what `save` wrote; raises UserError where it is no such folder."""
+        try:
+            content = json.loads((folder / FILE_NAME).read_bytes())
+            return cls(
+                prompt=Prompt(**content["prompt"]),
+                endpoint=EndpointConfig.model_validate(content["endpoint"]),
+                sampling=SamplingConfig.model_validate(content["sampling"]),
+                system=content["system"],
+                budget=BudgetConfig.model_validate(content["budget"]),
+                retriever=_load_index(folder / INDEX) if content["retrieval"] else None,
+                query=content["query"],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{folder} holds no generator: {type(error).__name__}",
+                expected="a model that `weighbridge train` wrote",
+                next_step="weighbridge release",
+            ) from None
+
+    def _look_up(self, cases: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+        if self.retriever is None:
+            return [[] for _ in cases]
+        return self.retriever.search([str(case[self.query]) for case in cases])
+
+    def _ask(
+        self, asks: Sequence[Ask], cache: Path | None, budget: BudgetConfig | None
+    ) -> list[Reply | Failed]:
+        from evaluation.llm.client import Endpoint
+
+        return Endpoint.of(self.endpoint, cache=cache, budget=budget).ask_now(asks)
+
+
+def _asks(prompts: Sequence[str], sampling: SamplingConfig, system: str) -> list[Ask]:
+    """One request a prompt; equal ones are told apart by number, and by seed where one is set."""
+    seen: Counter[str] = Counter()
+    asks = []
+    for prompt in prompts:
+        repeat, drawn = seen[prompt], sampling.sampling
+        seen[prompt] += 1
+        if drawn.seed is not None:
+            drawn = replace(drawn, seed=drawn.seed + repeat)
+        asks.append(Ask.of(prompt, drawn, system=system, repeat=repeat))
+    return asks
+
+
+def _facts(
+    said: Sequence[Reply | Failed], prompts: Sequence[str], passages: Sequence[Sequence[Any]]
+) -> pl.DataFrame:
+    from evaluation.llm.facts import facts_of
+
+    return facts_of(
+        said,
+        prompts=prompts,
+        contexts=[[passage.text for passage in found] for found in passages],
+        sources=[[passage.id for passage in found] for found in passages],
+    )
+
+
+def _load_index(folder: Path) -> Retriever:
+    from mlops.generation.retrieval.index import Index
+
+    return Index.load(folder)

@@ -1,0 +1,47 @@
+"""Prompts in MLflow's prompt registry, so that each text has a version, and the one that serves has the alias."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PromptVersion:
+    """A text in the prompt registry: prompts:/NAME/VERSION."""
+
+    name: str
+    version: str
+
+    @property
+    def uri(self) -> str:
+        """As MLflow names it.
+
+        >>> PromptVersion("shop-copy.facts", "3").uri
+        'prompts:/shop-copy.facts/3'
+        """
+        return f"prompts:/{self.name}/{self.version}"
+
+    def to_json(self) -> dict[str, str]:
+        """For the model's own file."""
+        return asdict(self)
+
+
+def register_prompt(mlflow: Any, name: str, template: str, variables: tuple[str, ...]) -> PromptVersion:
+    """The version that holds this text; a new one where none of that name does.
+
+    Names in braces are written in double ones, as MLflow has them.
+    """
+    client = mlflow.MlflowClient()
+    text = template
+    for variable in variables:
+        text = text.replace(f"{{{variable}}}", f"{{{{{variable}}}}}")
+    if client.get_prompt(name) is not None:
+        for known in client.search_prompt_versions(name):
+            if known.template == text:
+                return PromptVersion(name, str(known.version))
+    made = client.register_prompt(name=name, template=text)
+    return PromptVersion(name, str(made.version))
+
+
+def point_prompt(mlflow: Any, prompt: PromptVersion, alias: str) -> None:
+    """Let an alias name this version of the text."""
+    mlflow.MlflowClient().set_prompt_alias(prompt.name, alias, int(prompt.version))

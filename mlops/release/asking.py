@@ -1,0 +1,67 @@
+"""Asking a model about the holdout, as often as the policy says, and measuring every text that it answers."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import polars as pl
+
+from evaluation.config import CASE, GateConfig
+from evaluation.metrics.base import Metric
+from evaluation.metrics.builtin import OVERVIEW, find_metric
+from evaluation.predict import predict
+from evaluation.text.rows import score_rows
+from evaluation.types import Outputs
+from mlops.packaging.load import PackagedModel
+from mlops.project import Project
+
+REPLIES = "replies"
+
+
+def ask_holdout(
+    project: Project, model: PackagedModel, progress: Callable[[float], None] = lambda _: None
+) -> Outputs:
+    """What a model says about every row of the holdout, each asked `gate.repeats` times, one after the other.
+
+    Raises UserError where the model raises or its answers are of another form than the task's.
+    """
+    policy, holdout = project.policy, project.dataset.holdout
+    names = [field.name for field in model.inputs]
+    outputs = predict(
+        model,
+        _each_repeated(holdout.batches(names), policy.gate.repeats),
+        task=policy.task,
+        progress=lambda rows: progress(rows / (holdout.rows * policy.gate.repeats)),
+    )
+    scorers = list(_text_metrics(project))
+    if not scorers:
+        return outputs
+    cases = repeated(holdout.columns(list(holdout.schema)), policy.gate)
+    return score_rows(
+        outputs,
+        scorers,
+        target=cases[policy.data.target].to_numpy(),
+        inputs=cases,
+        settings=policy.texts,
+    )
+
+
+def repeated(frame: pl.DataFrame, gate: GateConfig) -> pl.DataFrame:
+    """A table with every row as often as it is asked; the column `case` then says which row that was."""
+    if gate.repeats == 1:
+        return frame
+    [found] = _each_repeated([frame], gate.repeats)
+    return found.with_columns(pl.Series(CASE, np.repeat(np.arange(frame.height), gate.repeats)))
+
+
+def _each_repeated(tables: Iterable[pl.DataFrame], times: int) -> Iterator[pl.DataFrame]:
+    for table in tables:
+        yield table if times == 1 else table[np.repeat(np.arange(table.height), times)]
+
+
+def _text_metrics(project: Project) -> Iterator[Metric]:
+    """What the policy and the report ask of every text, each once."""
+    policy = project.policy
+    for name in dict.fromkeys([*(check.metric for check in policy.gate.checks), *OVERVIEW[policy.task]]):
+        metric = find_metric(name)
+        if metric.scorer is not None:
+            yield metric

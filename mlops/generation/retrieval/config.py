@@ -1,0 +1,47 @@
+"""What passages are looked up in, and how: `generate.retrieval` in weighbridge.yaml."""
+
+from pydantic import Field, model_validator
+
+from evaluation.config import Section
+
+
+class Weights(Section):
+    """How much a passage's place in each of two lists counts; 0 leaves that list out."""
+
+    meaning: float = Field(1.0, ge=0, le=100, description="Passages that mean something like the question.")
+    words: float = Field(1.0, ge=0, le=100, description="Passages that share words with it (BM25).")
+
+    @model_validator(mode="after")
+    def _one_counts(self) -> "Weights":
+        if self.meaning == 0 == self.words:
+            msg = "one of meaning and words must be above 0"
+            raise ValueError(msg)
+        return self
+
+
+class RetrievalConfig(Section):
+    """Documents, how they are cut into passages, and how many of them a prompt gets as {context}.
+
+    >>> RetrievalConfig(documents="data/documents.parquet").top_k
+    3
+    """
+
+    documents: str = Field(
+        min_length=1,
+        description="A folder of .txt and .md files, or a .parquet, .csv or .jsonl file with columns id and text.",
+    )
+    query: str = Field("question", min_length=1, description="Column of the cases that is looked up.")
+    chunk_words: int = Field(100, ge=5, le=2000, description="Words of a passage.")
+    overlap: int = Field(20, ge=0, description="Words that a passage shares with the one before.")
+    top_k: int = Field(3, ge=1, le=100, description="Passages for one question.")
+    weights: Weights = Weights()
+    embeddings: str = Field(
+        "minilm", description="minilm, or module:function that gives LangChain embeddings."
+    )
+
+    @model_validator(mode="after")
+    def _goes_forward(self) -> "RetrievalConfig":
+        if self.overlap >= self.chunk_words:
+            msg = "overlap must be below chunk_words"
+            raise ValueError(msg)
+        return self

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import typer
 
 from evaluation.errors import UserError
+from mlops.extras import missing
 from mlops.mlflow_store import is_embedded, tracking_uri
 from mlops.project import Project
 
@@ -21,7 +22,7 @@ def mlflow_command(project: Project, port: int) -> list[str]:
             expected="the embedded store",
             next_step=f"open {tracking_uri(project.home).rpartition('@')[2]} in a browser",
         )
-    _require("mlflow.server", "train")
+    _require("mlflow.server")
     store = tracking_uri(project.home)
     return [
         sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store, "--registry-store-uri", store,
@@ -39,7 +40,7 @@ def drift_command(project: Project, port: int) -> list[str]:
             expected="one pass of the monitor",
             next_step="weighbridge monitor",
         )
-    _require("evidently.cli", "monitor")
+    _require("evidently.cli")
     return [
         sys.executable, "-m", "evidently.cli", "ui", "--workspace", str(workspace), "--host", "127.0.0.1",
         "--port", str(port),
@@ -59,10 +60,6 @@ def run(command: list[str], *, print_only: bool) -> int:
         return 0
 
 
-def _require(module: str, extra: str) -> None:
-    if find_spec(module) is None:
-        raise UserError(
-            f"{module.split('.', maxsplit=1)[0]} is not installed",
-            expected=f"the extra '{extra}'",
-            next_step=f"pip install 'weighbridge[{extra}]'",
-        )
+def _require(module: str) -> None:
+    if find_spec(module) is None and (error := missing(module)) is not None:
+        raise error

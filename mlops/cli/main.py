@@ -12,6 +12,7 @@ from evaluation.errors import ExitCode, WeighbridgeError
 from mlops.calm import calm_threads
 from mlops.cli import api_keys, demo, evidence, explore, load, log, plan, release, review, serve, watch
 from mlops.cli.context import PROJECT_OPTION, Settings
+from mlops.extras import missing
 
 _MEND = """\
   expected: a machine with room, and rights to read and write there
@@ -70,6 +71,8 @@ def told(error: BaseException) -> tuple[str, int]:
             return f"{error.format_message()}\n  next: weighbridge --help", ExitCode.USER_ERROR
         case typer.Abort() | KeyboardInterrupt():
             return "interrupted\n  next: the same command again; it goes on where it stopped", _INTERRUPTED
+        case ModuleNotFoundError() if (lacking := missing(error.name)) is not None:
+            return str(lacking), lacking.exit_code
         case OSError():
             place = f" at {error.filename}" if error.filename else ""
             text = f"{error.strerror or type(error).__name__}{place}\n{_MEND}"

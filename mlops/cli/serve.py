@@ -74,6 +74,7 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="In place of serve.workers.")] = None,
 ) -> int:
     """Serve the champion in the foreground, without a router, and the next one as soon as there is one."""
+    from mlops.decision.keys import SIGNING_KEY
     from mlops.decision.trust import TRUSTED_KEYS, trust
     from mlops.mlflow_store import tracking_uri
     from mlops.serving.access.keys import API_KEYS, KeyFile
@@ -84,6 +85,8 @@ def serve(
     config = project.policy.serve
     os.environ["MLFLOW_TRACKING_URI"] = tracking_uri(project.home)
     os.environ[TRUSTED_KEYS] = trust().text
+    # What serves verifies and never signs.
+    os.environ.pop(SIGNING_KEY, None)
     os.environ.setdefault(API_KEYS, str(KeyFile.of(project.home).path))
     arguments = {
         "--follow": f"{project.policy.model}@{follow}",

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from evaluation.errors import ExitCode, UserError, WeighbridgeError
 from mlops.calm import calm_threads
+from mlops.extras import missing
 from mlops.serving.access.binding import require_guarded
 from mlops.serving.config import ServeConfig
 from mlops.serving.processes import Inherited, Supervisor
@@ -39,6 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WeighbridgeError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
+    except ModuleNotFoundError as error:
+        lacking = missing(error.name)
+        if lacking is None:
+            raise
+        sys.stderr.write(f"error: {lacking}\n")
+        return lacking.exit_code
     return ExitCode.PASS
 
 

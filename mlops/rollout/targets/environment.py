@@ -31,7 +31,8 @@ def needed(serve: ServeConfig, environment: Mapping[str, str]) -> dict[str, str]
     {'OTEL_EXPORTER_OTLP_ENDPOINT': 'http://collector:4318'}
     """
     access, log = serve.access, serve.log
-    names, prefixes = set(serve.environment), []
+    names = set(serve.environment)
+    prefixes: list[str] = []
     if access.storage != "memory" and (access.rate or access.quota):
         names.add(REDIS_PASSWORD)
     if serve.webhooks.allow:

@@ -66,5 +66,5 @@ def _folder() -> Path:
     """Where the package keeps them, found without importing it."""
     found = find_spec("fastapi_offline")
     if found is None or found.origin is None:
-        raise ModuleNotFoundError("fastapi-offline, which the extra `serve` names, is not installed")
+        raise ModuleNotFoundError("No module named 'fastapi_offline'", name="fastapi_offline")
     return Path(found.origin).parent / "static"

@@ -1,0 +1,58 @@
+"""What is kept of an evaluation comes back as it was."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from evaluation.answers import Answers
+from evaluation.types import Outputs
+from mlops.release.evidence import read_answers, write_answers
+
+TEXTS = Outputs(
+    labels=np.array(["a mug", None, "ein Krug \U0001f3fa"], dtype=object),
+    facts=pl.DataFrame(
+        {
+            "problem": [None, "timeout", None],
+            "contexts": [["one", "two"], [], ["three"]],
+            "cost": [0.25, None, 0.5],
+        }
+    ),
+    row_scores={
+        "rouge_l": np.array([0.5, np.nan, 1.0]),
+        "bleu": np.array([[1.0, 2.0], [np.nan, np.nan], [3.0, 4.0]]),
+    },
+    row_problems={"rouge_l": np.array([None, "no answer", None], dtype=object)},
+)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        np.array(["x", "y", "z"], dtype=object),
+        pl.Series([["x", "y"], ["z"], []], dtype=pl.List(pl.String)).to_numpy(),
+    ],
+    ids=["one reference", "several"],
+)
+def test_texts_come_back_with_all_that_was_measured(tmp_path, target) -> None:
+    answers = Answers(
+        target, pl.DataFrame({"case": [0, 0, 1]}), TEXTS, champion=TEXTS.at(np.array([2, 1, 0]))
+    )
+    write_answers(answers, tmp_path)
+    found = read_answers(tmp_path)
+    assert [list(each) for each in found.target] == [list(each) for each in target]
+    assert found.frame.equals(answers.frame)
+    for said, was in ((found.challenger, answers.challenger), (found.champion, answers.champion)):
+        assert said.labels.tolist() == was.labels.tolist()
+        assert said.facts.equals(was.facts)
+        assert set(said.row_scores) == {"rouge_l", "bleu"}
+        for name, values in was.row_scores.items():
+            np.testing.assert_array_equal(said.row_scores[name], values)
+        assert said.row_problems["rouge_l"].tolist() == was.row_problems["rouge_l"].tolist()
+
+
+def test_scores_of_classes_keep_their_order(tmp_path) -> None:
+    scores = np.arange(36.0).reshape(3, 12)
+    write_answers(
+        Answers(np.array([1, 2, 3]), pl.DataFrame(), Outputs(np.array([1, 2, 3]), scores)), tmp_path
+    )
+    np.testing.assert_array_equal(read_answers(tmp_path).challenger.scores, scores)

@@ -1,0 +1,202 @@
+"""One try: a request sent through LangChain's ChatOpenAI, its stream read to the end and timed.
+
+LangChain and the client library below it are imported here only, when the first request is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+from evaluation.llm.faults import Fault, Unreadable, cut_off, fault_of
+from evaluation.llm.pace import Pace
+from evaluation.llm.values import Ask, FailureKind, Reply, Role, Sampling, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from langchain_core.messages import AIMessageChunk
+
+# An answer's bytes: what surrounds it, and the most that a token takes, and each candidate at its place.
+_AROUND, _A_TOKEN, _A_CANDIDATE = 2**20, 2**12, 2**9
+_bytes_left: ContextVar[int] = ContextVar("bytes_left", default=_AROUND)
+# These hosts take the newer name of the limit only; many other servers know the first name only.
+_NEWER_NAME = ("openai.com", "azure.com")
+_SAID_BY = {Role.SYSTEM: "system", Role.USER: "human", Role.ASSISTANT: "ai"}
+
+
+class Chat:
+    """An open line to one endpoint, to be used in one event loop.
+
+    key gives the API key, or nothing where there is none. here: the endpoint is a process of ours; no proxy lies
+    between, and no connection is used twice, as a server may end one just when the next request is sent.
+    """
+
+    def __init__(
+        self, url: str, model: str, key: Callable[[], str], pace: Pace, *, here: bool = False
+    ) -> None:
+        import openai
+        from langchain_openai import ChatOpenAI
+
+        async def api_key() -> str:
+            # Without one the library would send a key of another provider that lies in the environment.
+            return key() or "none"
+
+        self._key = key
+        self._pace = pace
+        self._limit_name = _limit_name(url)
+        self._http = openai.DefaultAsyncHttpxClient(
+            follow_redirects=False,
+            trust_env=not here,
+            # Every try has a limit of its own, around all that it does.
+            timeout=None,
+            headers={"accept-encoding": "identity"} | ({"connection": "close"} if here else {}),
+            event_hooks={"response": [self._look_at]},
+        )
+        self._model = ChatOpenAI(
+            model=model,
+            base_url=url,
+            api_key=api_key,
+            max_retries=0,
+            stream_usage=True,
+            stream_chunk_timeout=None,
+            use_responses_api=False,
+            http_async_client=self._http,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def send(self, ask: Ask, clock: Callable[[], float]) -> Reply | Fault:
+        """One answer, without its cost, or why there is none; times are of this try."""
+        heard = _Heard(clock, clock())
+        _bytes_left.set(_most_bytes(ask.sampling))
+        try:
+            async with aclosing(self._stream(ask)) as chunks:
+                async for chunk in chunks:
+                    heard.take(chunk)
+            return heard.reply()
+        except Exception as error:  # noqa: BLE001 - faults of the server and the library become records
+            fault = fault_of(error, started=bool(heard.texts))
+        key = self._key()
+        return replace(fault, detail=fault.detail.replace(key, "...")) if key else fault
+
+    def _stream(self, ask: Ask) -> AsyncGenerator[AIMessageChunk, None]:
+        messages = [(_SAID_BY[message.role], message.text) for message in ask.messages]
+        stream = self._model.astream(messages, **_parameters(ask.sampling, self._limit_name))
+        return cast("AsyncGenerator[AIMessageChunk, None]", stream)
+
+    async def _look_at(self, response: Any) -> None:
+        """Note the headers, refuse what is no stream of events, and bound what may come."""
+        self._pace.note(response.status_code, response.headers)
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if response.status_code < 300 and kind != "text/event-stream":
+            msg = "the answer is an HTML page" if kind == "text/html" else "the answer is no stream of events"
+            raise Unreadable(msg)
+        if response.headers.get("content-encoding", "identity") != "identity":
+            msg = "the answer is compressed, which was not asked for"
+            raise Unreadable(msg)
+        response.aiter_bytes = _bounded(response.aiter_bytes)
+
+
+@dataclass
+class _Heard:
+    """What has come of an answer so far."""
+
+    clock: Callable[[], float]
+    began: float
+    first: float | None = None
+    texts: list[str] = field(default_factory=list)
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    tokens: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, chunk: AIMessageChunk) -> None:
+        """Take in one chunk of the stream."""
+        text = str(chunk.text) or str(chunk.additional_kwargs.get("refusal") or "")
+        if text:
+            self.first = self.clock() if self.first is None else self.first
+            self.texts.append(text)
+        told = chunk.response_metadata
+        self.finish_reason = told.get("finish_reason") or self.finish_reason
+        self.tokens += (told.get("logprobs") or {}).get("content") or []
+        if (usage := chunk.usage_metadata) is not None:
+            self.usage = Usage(usage["input_tokens"], usage["output_tokens"])
+
+    def reply(self) -> Reply | Fault:
+        """The answer, if it came to its end and says something."""
+        ended, text = self.clock(), "".join(self.texts)
+        if self.finish_reason is None:
+            return cut_off()
+        if self.finish_reason == "content_filter":
+            return Fault(FailureKind.FILTERED, "the provider's filter stopped the answer", again=False)
+        if not text.strip() and not self.tokens:
+            return Fault(FailureKind.EMPTY, f"an empty answer ({self.finish_reason[:40]})", again=False)
+        return Reply(
+            text=text,
+            usage=self.usage,
+            first_token_ms=None if self.first is None else (self.first - self.began) * 1000,
+            latency_ms=(ended - self.began) * 1000,
+            finish_reason=self.finish_reason,
+            cost=None,
+            logprobs=tuple((token["token"], token["logprob"]) for token in self.tokens) or None,
+            top_logprobs=tuple(
+                tuple((other["token"], other["logprob"]) for other in token.get("top_logprobs") or ())
+                for token in self.tokens
+            )
+            or None,
+        )
+
+
+def _parameters(sampling: Sampling, limit_name: str) -> dict[str, Any]:
+    """What goes beside the messages; what has the protocol's own default is left out, as some models refuse it."""
+    form: dict[str, Any] = {limit_name: sampling.max_tokens}
+    if sampling.json_schema is not None:
+        schema = {"name": "answer", "schema": dict(sampling.json_schema), "strict": True}
+        form["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if sampling.grammar is not None:
+        form["grammar"] = sampling.grammar
+    # In `extra_body` LangChain leaves it as it is; as `response_format` it would be parsed while it streams.
+    found: dict[str, Any] = {"extra_body": form}
+    if sampling.temperature != 1.0:
+        found["temperature"] = sampling.temperature
+    if sampling.top_p != 1.0:
+        found["top_p"] = sampling.top_p
+    if sampling.seed is not None:
+        found["seed"] = sampling.seed
+    if sampling.stop:
+        found["stop"] = list(sampling.stop)
+    if sampling.logprobs or sampling.top_logprobs:
+        found |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
+    return found
+
+
+def _limit_name(url: str) -> str:
+    host = urlsplit(url).hostname or ""
+    newer = any(host == known or host.endswith(f".{known}") for known in _NEWER_NAME)
+    return "max_completion_tokens" if newer else "max_tokens"
+
+
+def _most_bytes(sampling: Sampling) -> int:
+    return _AROUND + sampling.max_tokens * (_A_TOKEN + _A_CANDIDATE * sampling.top_logprobs)
+
+
+def _bounded(read: Callable[..., AsyncIterator[bytes]]) -> Callable[..., AsyncIterator[bytes]]:
+    """The same bytes, until there are more than the answer can have."""
+    left = _bytes_left.get()
+
+    async def bounded(chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        came = 0
+        async for part in read(chunk_size):
+            came += len(part)
+            if came > left:
+                msg = f"the answer has no end: more than {left:,} bytes came"
+                raise Unreadable(msg)
+            yield part
+
+    return bounded

@@ -1,0 +1,62 @@
+"""One event loop of our own, in a thread: calls come to it from any thread, and from any other loop."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+_END_S = 10.0
+
+
+class Work(Generic[T]):
+    """A coroutine that runs in our loop."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._ended = threading.Event()
+        self.future: Future[T] = asyncio.run_coroutine_threadsafe(self._run(coroutine), _loop())
+
+    async def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await coroutine
+        finally:
+            self._ended.set()
+
+    def cancel(self) -> None:
+        """Stop it, and come back when all that it had started has ended."""
+        self.future.cancel()
+        self._ended.wait(_END_S)
+
+    def wait(self) -> T:
+        """Its result, for a caller that has no loop; Ctrl-C stops the work too."""
+        try:
+            return self.future.result()
+        except BaseException:
+            self.cancel()
+            raise
+
+    async def join(self) -> T:
+        """Its result, for a caller in another loop; cancelling the caller stops the work too."""
+        try:
+            return await asyncio.wrap_future(self.future)
+        except BaseException:
+            await asyncio.to_thread(self.cancel)
+            raise
+
+
+_lock = threading.Lock()
+_running: tuple[int, asyncio.AbstractEventLoop] | None = None
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """The process's loop; a forked child has no thread of its parent's and gets one of its own."""
+    global _running  # noqa: PLW0603 - one a process
+    with _lock:
+        if _running is None or _running[0] != os.getpid():
+            loop = asyncio.new_event_loop()
+            # A thread that is waited for at the end would keep a finished program alive.
+            threading.Thread(target=loop.run_forever, name="llm-calls", daemon=True).start()
+            _running = os.getpid(), loop
+        return _running[1]

@@ -52,7 +52,11 @@ class TextRows:
 
     @classmethod
     def of(
-        cls, answers: Sequence[str], *references: str | tuple[str, ...], **facts: Sequence[Any]
+        cls,
+        answers: Sequence[str],
+        *references: str | tuple[str, ...],
+        settings: TextConfig = TextConfig(),  # noqa: B008 - frozen
+        **facts: Sequence[Any],
     ) -> "TextRows":
         """Answers with one reference each, or several, or none, and what is known of each by the name of the fact.
 
@@ -61,7 +65,7 @@ class TextRows:
         """
         each = [(given,) if isinstance(given, str) else given for given in references] or [()] * len(answers)
         known = pl.DataFrame({name: list(values) for name, values in facts.items()})
-        return cls(list(answers), each, known, facts=known if facts else None)
+        return cls(list(answers), each, known, facts=known if facts else None, settings=settings)
 
     @property
     def n(self) -> int:

@@ -146,7 +146,7 @@ def create_app(  # noqa: PLR0913 - what it is put together from
     app.include_router(job_routes(jobs))
     app.include_router(docs_routes())
     app.include_router(operation_routes(readiness, metrics, handler))
-    app.openapi = openapi(app, handler, answers.routes)  # type: ignore[method-assign]
+    app.openapi = openapi(app, handler, answers.routes, serve.access)  # type: ignore[method-assign]
     return app
 
 

@@ -8,6 +8,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.routing import BaseRoute
 
+from mlops.serving.access.config import AccessConfig
+from mlops.serving.described_door import add_door
 from mlops.serving.handler import Form, Handler
 from mlops.serving.ids import uuid7
 
@@ -16,7 +18,9 @@ Body = tuple[type[BaseModel], dict[str, Any]]
 _REF = "#/components/schemas/{model}"
 
 
-def openapi(app: FastAPI, handler: Handler, answers: Sequence[BaseRoute]) -> Callable[[], dict[str, Any]]:
+def openapi(
+    app: FastAPI, handler: Handler, answers: Sequence[BaseRoute], access: AccessConfig
+) -> Callable[[], dict[str, Any]]:
     """Make FastAPI's `openapi` method: bodies are read by the handler, so their schemas are added here.
 
     answers: routes that the application serves in another form.
@@ -41,6 +45,7 @@ def openapi(app: FastAPI, handler: Handler, answers: Sequence[BaseRoute]) -> Cal
             _add_arrow(document, "/v1/predict")
             label = {"labels": [{"id": f"{uuid7()}-0", "label": 1}]}
             _add_body(document, "/v1/feedback", {"labels": (schemas.feedback, label)})
+            add_door(document, access)
             app.openapi_schema = document
         return app.openapi_schema
 

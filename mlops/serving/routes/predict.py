@@ -18,7 +18,8 @@ from mlops.serving.jobs.accept import accept, prefers_async
 from mlops.serving.jobs.jobs import Jobs
 from mlops.serving.metrics import Metrics
 
-_REFUSALS = (400, 401, 403, 408, 413, 415, 422, 429, 500, 503, 504)
+# Those of the door and of its limits are described where they are on.
+_REFUSALS = (400, 408, 413, 415, 422, 500, 503, 504)
 
 
 def predict_routes(handler: Handler, metrics: Metrics, jobs: Jobs) -> APIRouter:

@@ -27,7 +27,7 @@ class TestOperation:
             {"name": "job", "dtype": "string", "required": True},
         ]
         facts = dataclasses.asdict(bundle)
-        del facts["path"], facts["ranges"]
+        del facts["path"]
         assert content == facts
 
     def test_metrics(self, client, good):

@@ -148,7 +148,7 @@ def _as(column: pa.ChunkedArray, dtype: str) -> pa.ChunkedArray:
         "float": pa.types.is_floating(kind) or pa.types.is_integer(kind),
         "long": pa.types.is_integer(kind),
         "integer": pa.types.is_integer(kind),
-        "string": pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind),
+        "string": _is_text(kind),
         "boolean": pa.types.is_boolean(kind),
         "datetime": pa.types.is_timestamp(kind),
     }
@@ -157,6 +157,10 @@ def _as(column: pa.ChunkedArray, dtype: str) -> pa.ChunkedArray:
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         column = column.cast(pa.timestamp(kind.unit, "UTC")).cast(pa.timestamp(kind.unit))
     return column.cast(wanted)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _out_of_bounds(column: pa.ChunkedArray, dtype: str) -> str | None:
@@ -173,7 +177,7 @@ def _ids(table: pa.Table, problems: list[FieldProblem]) -> list[str] | None:
     if ID not in table.column_names:
         return None
     column = table.column(ID)
-    if not pa.types.is_string(column.type) or column.null_count:
+    if not _is_text(column.type) or column.null_count:
         problems.append(FieldProblem(ID, "should be text in every row"))
         return None
     found: list[str] = column.to_pylist()

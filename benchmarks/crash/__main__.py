@@ -15,7 +15,6 @@ from benchmarks.serving.bundle import make_bundle
 from mlops.calm import calm_threads
 from mlops.serving.log.config import Durability
 
-NAME = "crash"
 FILE = Path(__file__).with_name("printed.json")
 
 
@@ -23,14 +22,15 @@ def main(arguments: Sequence[str]) -> int:
     """Run what is asked for; 1 where something is missing, doubled or unreadable that must not be."""
     asked = _asked(arguments)
     if asked.write_docs:
-        PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), read(FILE)[NAME]), encoding="utf-8")
+        PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), read(FILE)), encoding="utf-8")
         return 0
     calm_threads()
     turns: list[Turn] = []
-    with keeping(NAME, FILE) if asked.keep else nullcontext():
-        for durability in asked.only or Durability:
-            turns += _killed(durability, asked.kills, asked.seed)
-        print(as_table(turns))
+    for durability in asked.only or Durability:
+        with keeping(durability.value, FILE) if asked.keep else nullcontext():
+            found = _killed(durability, asked.kills, asked.seed)
+            print(as_table(found))
+        turns += found
     violations = [each for turn in turns for each in turn.violations]
     for each in violations:
         print(f"violated: {each}", file=sys.stderr)

@@ -64,10 +64,12 @@ def cost(
     kill: Kill,
     acknowledged: Sequence[Acknowledged],
     stored: Mapping[Kind, AbstractSet[str]],
+    *,
+    bound_s: float = BOUND_S,
 ) -> Cost:
     """Hold what was acknowledged against what is stored.
 
-    With `batch` a record may be missing that was asked for before the kill and acknowledged less than BOUND_S before
+    With `batch` a record may be missing that was asked for before the kill and acknowledged less than bound_s before
     it; what was asked for later was answered by a process that lived on.
 
     >>> told = [Acknowledged(Kind.REQUEST, key, came - 0.1, came) for key, came in (("a", 8.5), ("b", 9.5))]
@@ -83,7 +85,7 @@ def cost(
     excused = [
         each
         for each in lost
-        if durability is Durability.BATCH and each.sent <= kill.ended and kill.began - each.came <= BOUND_S
+        if durability is Durability.BATCH and each.sent <= kill.ended and kill.began - each.came <= bound_s
     ]
     worst = max((max(0.0, kill.began - each.came) for each in lost), default=None)
     return Cost(len(acknowledged), len(lost), len(lost) - len(excused), worst)

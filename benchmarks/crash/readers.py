@@ -26,12 +26,15 @@ def read_ids(log: Path, kind: Kind) -> pl.Series:
             return pl.Series("id", [], pl.String())
         table = DeltaTable(place)
         by_polars = pl.scan_delta(table).collect()["id"].sort()
-        with duckdb.connect() as connection:
-            rows = connection.sql(
-                "SELECT * FROM read_parquet(?)", params=[table.file_uris()]
-            ).to_arrow_table()
-    except Exception as error:
+        by_duckdb = by_polars.clear()
+        # A table that was made and not written yet has none, which DuckDB does not take.
+        if files := table.file_uris():
+            with duckdb.connect() as connection:
+                rows = connection.sql("SELECT * FROM read_parquet(?)", params=[files]).to_arrow_table()
+            by_duckdb = pl.Series("id", rows["id"]).sort()
+    # What Polars raises on a file that is cut off is no Exception.
+    except (Exception, pl.exceptions.PanicException) as error:
         raise Unreadable(f"{kind}: {type(error).__name__}: {error}") from error
-    if not by_polars.equals(pl.Series("id", rows["id"]).sort()):
-        raise Unreadable(f"{kind}: Polars finds {by_polars.len()} rows, DuckDB {rows.num_rows}")
+    if not by_polars.equals(by_duckdb):
+        raise Unreadable(f"{kind}: Polars finds {by_polars.len()} rows, DuckDB {by_duckdb.len()}")
     return by_polars

@@ -4,14 +4,16 @@ import argparse
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pydantic import ValidationError
 
-from evaluation.errors import ExitCode, UserError, WeighbridgeError
+from evaluation.errors import EnvironmentProblem, ExitCode, UserError, WeighbridgeError
 from mlops.calm import calm_threads
 from mlops.extras import missing
 from mlops.serving.access.binding import require_guarded
@@ -21,8 +23,11 @@ from mlops.serving.settings import Settings
 
 if TYPE_CHECKING:
     from mlops.serving.following import Registered
+    from monitoring.store.delta import DeltaRequestLog
 
 _LOG = logging.getLogger("weighbridge.server")
+# A store that does not answer keeps no server from its start.
+_LOG_READY_WITHIN_S = 5.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,12 +84,16 @@ def _serve(path: Path, source: "Registered | None", settings: Settings, inherite
     if inherited is not None:
         inherited.watch()
     with bind(settings) if inherited is None else inherited.listener() as listener:
+        request_log = DeltaRequestLog(settings.serve.log.at or settings.log_dir, keep=settings.serve.log.keep)
+        preparing = threading.Thread(
+            target=_prepare, args=(request_log,), name="request-log-open", daemon=True
+        )
+        preparing.start()
         bundle = source.first() if source is not None else Bundle.open(path)
         imported = time.perf_counter()
         model = load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold)
         serve = settings.serve
         follower = None if source is None else Follower(source, every_s=serve.follow_every_s)
-        request_log = DeltaRequestLog(serve.log.at or settings.log_dir, keep=serve.log.keep)
         app = create_app(bundle, model, request_log, settings, follower=follower)
         facts = {
             "model": bundle.model,
@@ -96,8 +105,16 @@ def _serve(path: Path, source: "Registered | None", settings: Settings, inherite
         }
         _LOG.info("starting", extra={"facts": facts})
         tell = inherited.ready if inherited is not None else lambda: None
+        # Until the first append, which would take as long, what is answered is only in memory.
+        preparing.join(_LOG_READY_WITHIN_S)
         Server(app, drain_s=settings.drain_s, finish_s=serve.timeout_s, started=tell).run(sockets=[listener])
     end_despite_the_model()
+
+
+def _prepare(log: "DeltaRequestLog") -> None:
+    # The writer meets the same trouble, tells it and tries again.
+    with suppress(EnvironmentProblem):
+        log.prepare()
 
 
 class _Parser(argparse.ArgumentParser):

@@ -74,6 +74,11 @@ class DeltaRequestLog:
         )
         self._labels = DayTable(f"{base}/labels", LABELS, told=("at",), keep_from=self._keep_from)
 
+    def prepare(self) -> None:
+        """Load what an append needs and open the tables that there are. Raises EnvironmentProblem."""
+        self._requests.prepare()
+        self._labels.prepare()
+
     def append(self, records: Sequence[RequestRecord], *, mark: Mark | None = None) -> None:
         """Store answered rows, once a mark. Raises EnvironmentProblem; then none of them is stored."""
         if not records:

@@ -57,6 +57,12 @@ class DayTable:
         self._appends = 0
         self._tended: date | None = None
 
+    def prepare(self) -> None:
+        """Open the table if there is one: the first append is no slower then than others. Raises EnvironmentProblem."""
+        with self._lock, self._reported("open"):
+            if self._open() is not None:
+                self._current()
+
     def append(self, frame: pl.DataFrame, mark: Mark | None = None) -> None:
         """Commit rows of the table's schema, once, whatever other processes do. Raises EnvironmentProblem.
 

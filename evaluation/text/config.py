@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from evaluation.config import Section
+from evaluation.text.ragas_config import RagasConfig
 
 
 class TextConfig(Section):
@@ -20,3 +21,4 @@ class TextConfig(Section):
     embeddings: str = Field(
         "minilm", description="minilm, or module:function that gives LangChain embeddings."
     )
+    ragas: RagasConfig = Field(default_factory=RagasConfig, description="What RAGAS is told.")

@@ -1,0 +1,281 @@
+"""RAGAS's metrics as values of answers: the numbers of the library itself, and rows that fail by themselves."""
+
+import asyncio
+import json
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+from evaluation.errors import UserError
+from evaluation.llm.config import EndpointConfig
+from evaluation.llm.values import Failed, FailureKind, Reply
+from evaluation.text import ragas_run
+from evaluation.text.config import TextConfig
+from evaluation.text.ragas import METRICS
+from evaluation.text.ragas_config import RagasConfig
+from evaluation.text.rows import TextRows
+
+BY_NAME = {metric.name: metric for metric in METRICS}
+QUESTIONS = ["Who lost a leg?", "What do they hunt?", "Who tells the story?"]
+ANSWERS = ["Captain Ahab lost a leg. He is tall.", "They hunt the white whale.", "The cook tells it."]
+REFERENCES = ["Captain Ahab lost a leg", "The white whale. It is big.", "Ishmael tells the story"]
+CONTEXTS = [
+    ["The ship sails. ", "Captain Ahab lost a leg to a whale."],
+    ["They hunt the white whale.", "The sea is deep."],
+    ["Ishmael tells the story.", "The cook is old.", "Rain fell."],
+]
+RIGHT = [
+    ["Captain Ahab lost a leg to the whale."],
+    ["They hunt the white whale.", "It is far."],
+    ["Queequeg."],
+]
+
+
+def sentences(text: str) -> list[str]:
+    return [part.strip() for part in text.split(".") if part.strip()]
+
+
+def supported(statement: str, context: str) -> int:
+    return int(set(re.findall(r"\w+", statement.lower())) <= set(re.findall(r"\w+", context.lower())))
+
+
+def judged(prompt: str) -> str:
+    """What a judge says that looks at words only."""
+    given = json.loads(prompt.rsplit("following input\ninput: ", 1)[1].rsplit("Output:", 1)[0])
+    if "statements" in given:
+        verdicts = [(each, supported(each, given["context"])) for each in given["statements"]]
+        found = {"statements": [{"statement": s, "reason": "words", "verdict": v} for s, v in verdicts]}
+    elif "response" in given:
+        found = {"question": f"Is it that {given['response'].lower()}?", "noncommittal": 0}
+    elif "classifications" in prompt:
+        marks = [(each, supported(each, given["context"])) for each in sentences(given["answer"])]
+        found = {"classifications": [{"statement": s, "reason": "words", "attributed": v} for s, v in marks]}
+    elif "context" in given:
+        found = {"reason": "words", "verdict": supported(sentences(given["answer"])[0], given["context"])}
+    else:
+        found = {"statements": sentences(given["answer"])}
+    return json.dumps(found)
+
+
+class ScriptedEndpoint:
+    """An endpoint whose judge says what a function of the prompt gives."""
+
+    def __init__(self, say) -> None:
+        self.say = say
+
+    async def ask(self, asks):
+        replies = []
+        for each in asks:
+            said = self.say(each.messages[-1].text)
+            replies.append(said if isinstance(said, Reply | Failed) else reply(said))
+        return replies
+
+
+def reply(text: str, finish_reason: str = "stop") -> Reply:
+    return Reply(text, None, None, 1.0, finish_reason, None)
+
+
+@pytest.fixture
+def judge(monkeypatch):
+    """Let every judge be a function of the prompt."""
+
+    def use(say):
+        from evaluation.llm.client import Endpoint
+
+        monkeypatch.setattr(Endpoint, "of", lambda config, **kwargs: ScriptedEndpoint(say))
+
+    return use
+
+
+def rows_of(**changed) -> TextRows:
+    settings = TextConfig(
+        ragas=RagasConfig(judge=EndpointConfig(url="http://judge.test/v1", model="judge"), contexts="right")
+    )
+    given = {"question": QUESTIONS, "contexts": CONTEXTS, "right": RIGHT} | changed
+    return TextRows.of(ANSWERS, *REFERENCES, settings=settings, **given)
+
+
+def by_the_library(name: str, parts: tuple[str, ...]) -> list[float]:
+    """The same numbers from RAGAS's own way: its metric, its wrapper around a LangChain model."""
+    with ragas_run.quiet_ragas():
+        import ragas.metrics
+        from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+        from langchain_core.messages import AIMessage
+        from langchain_core.outputs import ChatGeneration, ChatResult
+        from ragas.dataset_schema import SingleTurnSample
+        from ragas.llms import LangchainLLMWrapper
+
+        class Words(GenericFakeChatModel):
+            def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+                said = AIMessage(judged(messages[-1].content))
+                return ChatResult(generations=[ChatGeneration(message=said)])
+
+        metric = getattr(ragas.metrics, name)()
+        if hasattr(metric, "llm"):
+            metric.llm = LangchainLLMWrapper(Words(messages=iter(())))
+        known = {
+            "user_input": QUESTIONS,
+            "response": ANSWERS,
+            "reference": REFERENCES,
+            "retrieved_contexts": CONTEXTS,
+            "reference_contexts": RIGHT,
+        }
+        samples = [SingleTurnSample(**{part: known[part][row] for part in parts}) for row in range(3)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return [asyncio.run(metric._single_turn_ascore(sample, [])) for sample in samples]
+
+
+ASKED = ("user_input", "response", "retrieved_contexts")
+JUDGED = [
+    ("ragas_faithfulness", "Faithfulness", ASKED, [0.5, 1.0, 0.0]),
+    (
+        "ragas_context_precision",
+        "LLMContextPrecisionWithReference",
+        ("user_input", "reference", "retrieved_contexts"),
+        [0.5, 1.0, 1.0],
+    ),
+    (
+        "ragas_context_recall",
+        "LLMContextRecall",
+        ("user_input", "reference", "retrieved_contexts"),
+        [1.0, 0.5, 1.0],
+    ),
+    ("ragas_noise_sensitivity", "NoiseSensitivity", (*ASKED, "reference"), None),
+]
+
+
+@pytest.mark.parametrize(("name", "theirs", "parts", "known"), JUDGED)
+def test_judged_metrics_give_the_numbers_of_ragas(judge, name, theirs, parts, known) -> None:
+    judge(judged)
+    scored = BY_NAME[name].scorer(rows_of())
+    assert list(scored.problems) == [None] * 3
+    assert scored.values == pytest.approx(by_the_library(theirs, parts))
+    if known is not None:
+        assert scored.values == pytest.approx(known)
+
+
+def test_answer_relevancy_is_the_cosine_of_questions(judge, monkeypatch) -> None:
+    class Words:
+        def embed(self, texts):
+            vectors = np.array([[word in text.lower() for word in ("leg", "whale", "it")] for text in texts])
+            return vectors.astype(np.float32)
+
+    monkeypatch.setattr("evaluation.embeddings.base.embedder", lambda name: Words())
+    judge(
+        lambda prompt: json.dumps(
+            {"question": "Whose leg took the whale, and is it back?", "noncommittal": 0}
+        )
+    )
+    rows = TextRows.of(["x"], question=["Who lost a leg?"], settings=rows_of().settings)
+    found = BY_NAME["ragas_answer_relevancy"].scorer(rows)
+    assert found.values == pytest.approx([1 / np.sqrt(3)])
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "parts"),
+    [
+        ("ragas_non_llm_context_recall", "NonLLMContextRecall", ("retrieved_contexts", "reference_contexts")),
+        (
+            "ragas_non_llm_context_precision",
+            "NonLLMContextPrecisionWithReference",
+            ("retrieved_contexts", "reference_contexts"),
+        ),
+        ("ragas_string_similarity", "NonLLMStringSimilarity", ("response", "reference")),
+    ],
+)
+def test_metrics_without_judge_give_the_numbers_of_ragas(name, theirs, parts) -> None:
+    pytest.importorskip("rapidfuzz")
+    found = BY_NAME[name].scorer(rows_of())
+    assert found.values == pytest.approx(by_the_library(theirs, parts))
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("no JSON at all", "failed to parse"),
+        (reply("{", "length"), "LLMDidNotFinish"),
+        (Failed(FailureKind.TIMEOUT, "no answer in 60 s", 5), "timeout: no answer in 60 s"),
+        (Failed(FailureKind.BUDGET, "the budget is spent", 0), "budget: the budget is spent"),
+    ],
+)
+def test_a_row_that_the_judge_fails_has_no_value_and_says_why(judge, said, why) -> None:
+    judge(lambda prompt: said if QUESTIONS[1] in prompt or ANSWERS[1] in prompt else judged(prompt))
+    found = BY_NAME["ragas_faithfulness"].scorer(rows_of())
+    assert np.isnan(found.values).tolist() == [False, True, False]
+    assert why in found.problems[1]
+    assert found.problems[0] is found.problems[2] is None
+
+
+def test_an_answer_without_statements_has_no_value(judge) -> None:
+    judge(lambda prompt: '{"statements": []}')
+    found = BY_NAME["ragas_faithfulness"].scorer(rows_of())
+    assert np.isnan(found.values).all()
+    assert set(found.problems) == {"RAGAS gave no value"}
+
+
+def test_rows_that_lack_a_part_are_not_asked_about(judge) -> None:
+    asked = []
+    judge(lambda prompt: asked.append(prompt) or judged(prompt))
+    rows = rows_of(contexts=[[], CONTEXTS[1], None], question=[*QUESTIONS[:2], None])
+    found = BY_NAME["ragas_faithfulness"].scorer(rows)
+    assert np.isnan(found.values).tolist() == [True, False, True]
+    assert found.problems == ["the answer was given no passages", None, "the case has no question"]
+    assert len(asked) == 2
+
+
+def test_what_is_missing_is_said() -> None:
+    bare = TextRows.of(["x"], "y", question=["?"], contexts=[["z"]])
+    with pytest.raises(UserError, match="asks a language model, and none is named"):
+        BY_NAME["ragas_faithfulness"].scorer(bare)
+    with pytest.raises(UserError, match="which passages are right"):
+        BY_NAME["ragas_non_llm_context_recall"].scorer(bare)
+    with pytest.raises(UserError, match="which tool calls are right"):
+        BY_NAME["ragas_tool_call_accuracy"].scorer(bare)
+    with pytest.raises(UserError, match="no column 'question'"):
+        BY_NAME["ragas_faithfulness"].scorer(TextRows.of(["x"], contexts=[["z"]]))
+
+
+CALLS = [{"name": "find", "args": {"word": "whale", "page": 3}}, {"name": "read", "args": {}}]
+OPENAI = {
+    "tool_calls": [
+        {"function": {"name": call["name"], "arguments": json.dumps(call["args"])}} for call in CALLS
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (json.dumps(CALLS), 1.0),
+        (json.dumps(OPENAI), 1.0),
+        (json.dumps([CALLS[0] | {"args": {"word": "whale"}}, CALLS[1]]), 0.75),
+        (json.dumps(CALLS[::-1]), 0.0),
+        (json.dumps(CALLS[0]), 0.0),
+        ("[]", 0.0),
+        ("I would look it up.", 0.0),
+        ('[{"name": "find", "args": 7}]', 0.0),
+    ],
+)
+def test_tool_calls(said: str, expected: float) -> None:
+    settings = TextConfig(ragas=RagasConfig(tool_calls="right"))
+    found = BY_NAME["ragas_tool_call_accuracy"].scorer(
+        TextRows.of([said], right=[json.dumps(CALLS)], settings=settings)
+    )
+    assert found.values == pytest.approx([expected])
+
+
+def test_tool_calls_where_none_is_due_or_the_right_ones_cannot_be_read() -> None:
+    settings = TextConfig(ragas=RagasConfig(tool_calls="right"))
+    rows = TextRows.of(["[]", "[]", "[]"], right=["[]", "{", None], settings=settings)
+    found = BY_NAME["ragas_tool_call_accuracy"].scorer(rows)
+    assert found.values[0] == 1.0
+    assert found.problems == [None, *["the right tool calls cannot be read"] * 2]
+
+
+def test_noise_is_worse_the_more_there_is() -> None:
+    assert [metric.name for metric in METRICS if metric.direction.value == "lower"] == [
+        "ragas_noise_sensitivity"
+    ]

@@ -73,7 +73,10 @@ def serve(
     port: Annotated[int | None, typer.Option(help="In place of serve.port; 0 takes a free one.")] = None,
     workers: Annotated[int | None, typer.Option(help="In place of serve.workers.")] = None,
 ) -> int:
-    """Serve the champion in the foreground, without a router, and the next one as soon as there is one."""
+    """Serve the champion in the foreground, without a router, and the next one as soon as there is one.
+
+    It answers at serve.host and serve.port of weighbridge.yaml; Ctrl+C finishes what is in flight and ends it.
+    """
     from mlops.decision.keys import SIGNING_KEY
     from mlops.decision.trust import TRUSTED_KEYS, trust
     from mlops.mlflow_store import tracking_uri

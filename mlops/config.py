@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from evaluation.config import GateConfig, Section
 from evaluation.errors import UserError
+from evaluation.hygiene.config import HygieneConfig
 from evaluation.text.config import TextConfig
 from evaluation.types import Form, Task
 from mlops.generation.config import ENTRYPOINT, GenerateConfig
@@ -34,6 +35,9 @@ class DataConfig(Section):
         (), description="Columns that are not features, such as ids or sensitive groups."
     )
     expectations: str | None = Field(None, description="A Great Expectations suite as YAML.")
+    hygiene: HygieneConfig = Field(
+        default_factory=HygieneConfig, description="What is looked for in columns with texts."
+    )
 
 
 class TrainConfig(Section):

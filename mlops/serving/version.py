@@ -1,6 +1,7 @@
 """One version of a model, ready to answer: what it is, the form of its requests, its guards, how it is asked."""
 
 import asyncio
+import gc
 import logging
 import math
 import time
@@ -103,6 +104,8 @@ class ServedVersion:
             self._empty = asyncio.Event()
             await self._empty.wait()
         self.batcher.close()
+        # What is of no use any more may lie among that which the start left out of collections.
+        gc.unfreeze()
 
     def _warm_up(self) -> Cost:
         """Ask the model a few times, unlogged: what it does only once is then done, and what calls cost is known."""

@@ -5,7 +5,8 @@ LangChain and the client library below it are imported here only, when the first
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import math
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -82,7 +83,9 @@ class Chat:
                     heard.take(chunk)
             return heard.reply()
         except Exception as error:  # noqa: BLE001 - faults of the server and the library become records
-            fault = fault_of(error, started=bool(heard.texts))
+            # LangChain's word for a stream in which nothing came at all.
+            nothing = type(error) is ValueError and not heard.chunks
+            fault = cut_off() if nothing else fault_of(error, started=bool(heard.texts))
         key = self._key()
         return replace(fault, detail=fault.detail.replace(key, "...")) if key else fault
 
@@ -94,6 +97,9 @@ class Chat:
     async def _look_at(self, response: Any) -> None:
         """Note the headers, refuse what is no stream of events, and bound what may come."""
         self._pace.note(response.status_code, response.headers)
+        if 300 <= response.status_code < 400:
+            msg = f"HTTP {response.status_code}: a redirect, which is not followed"
+            raise Unreadable(msg)
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if response.status_code < 300 and kind != "text/event-stream":
             msg = "the answer is an HTML page" if kind == "text/html" else "the answer is no stream of events"
@@ -110,6 +116,7 @@ class _Heard:
 
     clock: Callable[[], float]
     began: float
+    chunks: int = 0
     first: float | None = None
     texts: list[str] = field(default_factory=list)
     finish_reason: str | None = None
@@ -118,6 +125,7 @@ class _Heard:
 
     def take(self, chunk: AIMessageChunk) -> None:
         """Take in one chunk of the stream."""
+        self.chunks += 1
         text = str(chunk.text) or str(chunk.additional_kwargs.get("refusal") or "")
         if text:
             self.first = self.clock() if self.first is None else self.first
@@ -125,8 +133,8 @@ class _Heard:
         told = chunk.response_metadata
         self.finish_reason = told.get("finish_reason") or self.finish_reason
         self.tokens += (told.get("logprobs") or {}).get("content") or []
-        if (usage := chunk.usage_metadata) is not None:
-            self.usage = Usage(usage["input_tokens"], usage["output_tokens"])
+        if (counted := chunk.usage_metadata) is not None:
+            self.usage = _usage(counted["input_tokens"], counted["output_tokens"])
 
     def reply(self) -> Reply | Fault:
         """The answer, if it came to its end and says something."""
@@ -144,13 +152,32 @@ class _Heard:
             latency_ms=(ended - self.began) * 1000,
             finish_reason=self.finish_reason,
             cost=None,
-            logprobs=tuple((token["token"], token["logprob"]) for token in self.tokens) or None,
-            top_logprobs=tuple(
-                tuple((other["token"], other["logprob"]) for other in token.get("top_logprobs") or ())
-                for token in self.tokens
-            )
-            or None,
+            logprobs=_logprobs(self.tokens) or None,
+            top_logprobs=tuple(_logprobs(token.get("top_logprobs") or ()) for token in self.tokens)
+            if any(token.get("top_logprobs") for token in self.tokens)
+            else None,
         )
+
+
+def _logprobs(tokens: Iterable[dict[str, Any]]) -> tuple[tuple[str, float], ...]:
+    """Raises ValueError for what is no number."""
+    found = tuple((str(token["token"]), float(token["logprob"])) for token in tokens)
+    if not all(math.isfinite(value) for _, value in found):
+        msg = "a log-probability is not finite"
+        raise ValueError(msg)
+    return found
+
+
+def _usage(prompt_tokens: int, completion_tokens: int) -> Usage | None:
+    """None where nothing was counted: no request has a prompt of no tokens.
+
+    Raises ValueError for what is no count.
+    """
+    for count in (prompt_tokens, completion_tokens):
+        if not isinstance(count, int) or count < 0:
+            msg = "the usage is no count"
+            raise ValueError(msg)
+    return Usage(prompt_tokens, completion_tokens) if prompt_tokens or completion_tokens else None
 
 
 def _parameters(sampling: Sampling, limit_name: str) -> dict[str, Any]:

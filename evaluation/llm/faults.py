@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from json import JSONDecodeError
 from typing import Any
 
 from evaluation.llm.values import FailureKind
@@ -36,7 +37,9 @@ def fault_of(error: Exception, *, started: bool) -> Fault:
             return fault
     if any(base.__name__ == "APIError" for base in type(error).__mro__):
         return _of_event(_code(error), _words(error))
-    what = "something that is not JSON" if isinstance(chain[-1], ValueError) else "an unknown form"
+    what = (
+        "something that is not JSON" if isinstance(chain[-1], JSONDecodeError) else "another form than agreed"
+    )
     return Fault(FailureKind.BAD_ANSWER, f"the stream holds {what} ({type(chain[-1]).__name__})", again=False)
 
 
@@ -72,7 +75,6 @@ def _of_status(status: int, code: str, words: str) -> Fault:
     told = f"HTTP {status} {code}".rstrip()
     filtered = code in _FILTER
     rules = (
-        (status < 400, FailureKind.BAD_ANSWER, False),
         (status in {401, 403} and not filtered, FailureKind.REFUSED_KEY, False),
         (status == 429, FailureKind.RATE_LIMITED, code not in _SPENT),
         (status == 408, FailureKind.TIMEOUT, True),
@@ -82,7 +84,7 @@ def _of_status(status: int, code: str, words: str) -> Fault:
     )
     for applies, kind, again in rules:
         if applies:
-            return Fault(kind, f"{told}: a redirect, which is not followed" if status < 400 else told, again)
+            return Fault(kind, told, again)
     return Fault(FailureKind.REJECTED, told, again=False)
 
 

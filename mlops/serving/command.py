@@ -95,10 +95,6 @@ def _serve(
         inherited.watch()
     with bind(settings) if inherited is None else inherited.listener() as listener:
         request_log = DeltaRequestLog(settings.serve.log.at or settings.log_dir, keep=settings.serve.log.keep)
-        preparing = threading.Thread(
-            target=_prepare, args=(request_log,), name="request-log-open", daemon=True
-        )
-        preparing.start()
         bundle = source.first() if source is not None else Bundle.open(path)
         imported = time.perf_counter()
         model = load_model(bundle.model_dir, task=bundle.task, threshold=bundle.threshold)
@@ -116,7 +112,12 @@ def _serve(
         _LOG.info("starting", extra={"facts": facts})
         settle()
         tell = inherited.ready if inherited is not None else lambda: None
-        # Until the first append, which would take as long, what is answered is only in memory.
+        # Until the first append, which would take as long, what is answered is only in memory. Not earlier: a thread
+        # that imports must not be at work when a start that failed ends.
+        preparing = threading.Thread(
+            target=_prepare, args=(request_log,), name="request-log-open", daemon=True
+        )
+        preparing.start()
         preparing.join(_LOG_READY_WITHIN_S)
         Server(app, drain_s=settings.drain_s, finish_s=serve.timeout_s, started=tell).run(sockets=[listener])
     end_despite_the_model()

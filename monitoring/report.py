@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from evaluation.files import write_whole
-from evaluation.types import FloatArray, Task, Verdict
+from evaluation.types import FloatArray, Form, Task, Verdict
 from monitoring.checks.base import WatchContext
 from monitoring.columns import as_classes, as_numbers, filled, is_number
 from monitoring.record import WatchPass
@@ -89,7 +89,7 @@ def _frames(context: WatchContext) -> "tuple[pd.DataFrame, pd.DataFrame, tuple[s
 
     current = context.current.tail(MAX_ROWS)
     reference = context.reference.sample(min(MAX_ROWS, context.reference.height), seed=0)
-    outputs = ["prediction"] if context.task is Task.REGRESSION else ["prediction", "score"]
+    outputs = ["prediction", "score"] if context.task.form is Form.CLASS else ["prediction"]
     names = [name for name in reference.columns if name.startswith(INPUT_PREFIX)] + outputs
     shown: dict[str, tuple[pl.Series, pl.Series]] = {}
     for name in names:
@@ -107,7 +107,7 @@ def _pair(reference: pl.Series, current: pl.Series, task: Task) -> tuple[pl.Seri
     both = (reference, current)
     if any(series.dtype.is_temporal() or series.dtype.is_nested() for series in both):
         return None
-    if all(map(is_number, both)) and (reference.name != "prediction" or task is Task.REGRESSION):
+    if all(map(is_number, both)) and (reference.name != "prediction" or task.form is Form.NUMBER):
         old, new = (pl.Series(_finite(as_numbers(series))) for series in both)
     else:
         old, new = _frequent(as_classes(reference), as_classes(current))

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from evaluation.types import Estimate, Task, Verdict
+from evaluation.types import Estimate, Form, Verdict
 from monitoring.checks.base import CONFIDENCE, WatchContext, inconclusive, judge
 from monitoring.columns import as_classes, as_numbers, filled, is_number
 from monitoring.profiles.compare import Distance, compare_categories, compare_numbers
+from monitoring.profiles.text import is_text, measure_texts
 from monitoring.types import Finding, Severity
 from monitoring.windows import INPUT_PREFIX
 
@@ -34,30 +35,56 @@ class Drift:
     name: str = NAME
 
     def look(self, context: WatchContext) -> tuple[Finding, ...]:
-        """One finding a column; the error that each takes is in its method."""
-        subjects = _subjects(context)
-        error = context.alarm_error / max(1, len(subjects))
-        return tuple(_look_at(subject, context, error) for subject in subjects)
+        """One finding a column, of texts one for each thing that is measured of them; its method tells its error."""
+        pairs = [pair for subject in _subjects(context) for pair in _pairs(subject, context)]
+        error = context.alarm_error / max(1, len(pairs))
+        return tuple(_look_at(pair, context, error) for pair in pairs)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two columns to compare; `aspect` is what was measured of texts, empty for the column itself."""
+
+    subject: str
+    reference: pl.Series
+    current: pl.Series
+    aspect: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.subject}: {self.aspect}" if self.aspect else self.subject
 
 
 def _subjects(context: WatchContext) -> list[str]:
     """Columns to compare: every feature, the prediction, and the score where the task has one."""
     known = dict.fromkeys([*context.reference.columns, *context.current.columns])
     features = [name for name in known if name.startswith(INPUT_PREFIX)]
-    outputs = ["prediction"] if context.task is Task.REGRESSION else ["prediction", "score"]
+    outputs = ["prediction", "score"] if context.task.form is Form.CLASS else ["prediction"]
     ignored = context.config.drift.ignore
     return [name for name in (*features, *outputs) if name.removeprefix(INPUT_PREFIX) not in ignored]
 
 
-def _look_at(subject: str, context: WatchContext, error: float) -> Finding:
+def _pairs(subject: str, context: WatchContext) -> list[_Pair]:
+    """The column in reference and window, or what is measured of texts in both."""
     reference, current = _column(context.reference, subject), _column(context.current, subject)
-    is_class = subject == "prediction" and context.task is not Task.REGRESSION
-    if subject not in context.reference.columns:
+    is_class = subject == "prediction" and context.task.form is Form.CLASS
+    if is_class or not is_text(reference) or current.dtype != pl.String or current.is_empty():
+        return [_Pair(subject, reference, current)]
+    return [
+        _Pair(subject, pl.Series(found.reference), pl.Series(found.current), aspect)
+        for aspect, found in measure_texts(reference, current).items()
+    ]
+
+
+def _look_at(pair: _Pair, context: WatchContext, error: float) -> Finding:
+    reference, current = pair.reference, pair.current
+    is_class = pair.subject == "prediction" and context.task.form is Form.CLASS
+    if pair.subject not in context.reference.columns:
         problem: str | None = "the reference has no such column"
     else:
         problem = _problem(reference, current, is_class=is_class)
     if problem:
-        return inconclusive(NAME, subject, problem, n=current.len())
+        return inconclusive(NAME, pair.name, problem, n=current.len())
     if is_class or not (is_number(reference) and is_number(current)):
         method = "largest difference of category shares"
         found = compare_categories(
@@ -66,7 +93,7 @@ def _look_at(subject: str, context: WatchContext, error: float) -> Finding:
     else:
         method = "two-sample Kolmogorov-Smirnov"
         found = compare_numbers(as_numbers(reference), as_numbers(current), error=error)
-    return _judge(subject, found, f"{method}, lower limit at error {error:.2g}", context)
+    return _judge(pair.name, found, f"{method}, lower limit at error {error:.2g}", context)
 
 
 def _column(frame: pl.DataFrame, subject: str) -> pl.Series:

@@ -1,15 +1,17 @@
 """Whether predictions were right, on the records whose labels have come."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from evaluation.errors import UserError
-from evaluation.metrics.base import Sample
+from evaluation.metrics.base import Metric, Sample
 from evaluation.metrics.builtin import find_metric
 from evaluation.stats.estimate import Question, Settings, estimate
 from evaluation.stats.intervals import wilson
-from evaluation.types import Estimate, Task, Verdict
+from evaluation.text.rows import score_rows
+from evaluation.types import Estimate, Form, Outputs, Task, Verdict
 from monitoring.checks.base import CONFIDENCE, WatchContext, inconclusive, judge
 from monitoring.columns import as_classes, as_numbers, is_number
 from monitoring.config import PerformanceConfig, format_duration
@@ -45,10 +47,12 @@ class Performance:
 
 
 def _coded(context: WatchContext) -> pl.DataFrame:
-    """The history as (at, target, label, score): class codes or numbers, null where there is none."""
+    """The history as (at, target, label, score): class codes, numbers or texts, null where there is none."""
     history = context.windows.history
-    if context.task is Task.REGRESSION:
+    if context.task.form is Form.NUMBER:
         target, label = (_finite(history[name]) for name in ("target", "prediction"))
+    elif context.task.form is Form.TEXT:
+        target, label = (_texts(history[name]) for name in ("target", "prediction"))
     else:
         codes = _class_codes(context)
         target, label = (
@@ -61,6 +65,11 @@ def _coded(context: WatchContext) -> pl.DataFrame:
 def _finite(series: pl.Series) -> pl.Series:
     numbers = series.cast(pl.Float64, strict=False)
     return numbers.to_frame("x").select(pl.when(pl.col("x").is_finite()).then("x")).to_series()
+
+
+def _texts(series: pl.Series) -> pl.Series:
+    """Texts as they are; what is no text is none."""
+    return series if series.dtype == pl.String else pl.Series(series.name, [None] * series.len(), pl.String)
 
 
 def _class_codes(context: WatchContext) -> dict[str, int]:
@@ -95,16 +104,26 @@ def _metrics(rows: pl.DataFrame, context: WatchContext) -> list[Finding]:
         problem = f"{unanswered} of {judged.height} labelled records hold no prediction"
     if problem:
         return [inconclusive(NAME, each.metric, problem, n=judged.height) for each in wanted]
-    score = judged["score"] if context.task is Task.BINARY and not judged["score"].null_count() else None
-    sample = Sample(
-        judged["target"].to_numpy(),
-        judged["label"].to_numpy(),
-        None if score is None else as_numbers(score),
-    )
+    metrics = [find_metric(each.metric) for each in wanted]
+    sample = _sample(judged, context.task, metrics)
     early = int((judged["at"] > context.now - context.config.labels.arrive_within).sum())
-    questions = [Question(find_metric(each.metric), sample) for each in wanted]
+    questions = [Question(metric, sample) for metric in metrics]
     answers = estimate(questions, Settings(confidence=CONFIDENCE, min_rows=needed))
     return [_finding(each, answer.estimate, early) for each, answer in zip(wanted, answers, strict=True)]
+
+
+def _sample(judged: pl.DataFrame, task: Task, metrics: Sequence[Metric]) -> Sample:
+    """The labelled records as metrics see them; what is measured of texts is measured here."""
+    target, label = judged["target"].to_numpy(), judged["label"].to_numpy()
+    said = score_rows(Outputs(label), metrics, target=target, inputs=judged)
+    scored = task is Task.BINARY and not judged["score"].null_count()
+    return Sample(
+        target,
+        label,
+        as_numbers(judged["score"]) if scored else None,
+        row_scores=said.row_scores,
+        row_problems=said.row_problems,
+    )
 
 
 def _finding(wanted: PerformanceConfig, found: Estimate, early: int) -> Finding:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from benchmarks.serving.bundle import Served
@@ -12,8 +13,9 @@ from mlops.load.measure import Load, measure
 from mlops.load.wire import Target
 
 SAMPLE_EVERY_S = 2.0
-# At the beginning caches fill and arenas grow; a line through that would tell of nothing that goes on.
-LEFT_OUT = 1 / 3
+# At the beginning memory grows until the request log has merged its files a few times (each 100 s), with some 60
+# threads that stay; a line through that would tell of nothing that goes on. A server was flat for 20 minutes after it.
+WARM_UP_S = 240.0
 # Neighbouring samples repeat each other, so that an error from all of them would be too small; means of stretches
 # repeat each other less.
 STRETCHES = 12
@@ -52,17 +54,24 @@ def soak(server: Server, served: Served, rate: float, minutes: float) -> Soak:
     return Soak(minutes, rate, found.answered, failed, tuple(at_s), tuple(mib), found.unsent)
 
 
-def slope(found: Soak) -> Slope | None:
-    """The line through means of stretches of equal length, after the first third; None for too few samples.
+def warm_from(found: Soak) -> int:
+    """The number of the first sample after the warm-up; how many there are if there is none."""
+    return bisect_left(found.at_s, WARM_UP_S)
 
-    >>> steady = Soak(1, 1, 1, 0, tuple(range(360)), tuple(100 + 0.01 * s for s in range(360)))
+
+def slope(found: Soak) -> Slope | None:
+    """The line through means of stretches of equal length, after the warm-up; None for too few samples.
+
+    >>> steady = Soak(1, 1, 1, 0, tuple(range(600)), tuple(100 + 0.01 * s for s in range(600)))
     >>> round(slope(steady).value, 3)
     36.0
+    >>> slope(Soak(1, 1, 1, 0, tuple(range(180)), tuple(100 + 0.01 * s for s in range(180)))) is None
+    True
     """
     import numpy as np
     from scipy.stats import linregress
 
-    first = int(len(found.at_s) * LEFT_OUT)
+    first = warm_from(found)
     at_s, mib = np.array(found.at_s[first:]), np.array(found.mib[first:])
     if at_s.size < 2 * STRETCHES:
         return None

@@ -7,7 +7,7 @@ from statistics import median
 from benchmarks.serving.contestants import BARE
 from benchmarks.serving.goals import goals
 from benchmarks.serving.results import Results, Row
-from benchmarks.serving.soak import LEFT_OUT, slope
+from benchmarks.serving.soak import WARM_UP_S, slope, warm_from
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,14 @@ def _soak(found: Results) -> Grid:
         return Grid("", (), ())
     line = slope(one)
     grows = "too short to tell" if line is None else f"{line.value:.1f} ± {line.se:.1f} (standard error)"
-    first = one.mib[int(len(one.mib) * LEFT_OUT)] if one.mib else 0.0
+    warm = one.mib[warm_from(one) :]
     values = (
         f"{one.minutes:g}",
         f"{one.rate:.0f}",
         f"{one.answered:,}",
         f"{one.failed:,}",
         f"{one.late:,}",
-        f"{first:.0f}",
+        f"{warm[0]:.0f}" if warm else "",
         f"{one.mib[-1]:.0f}" if one.mib else "",
         grows,
     )
@@ -103,9 +103,9 @@ def _soak(found: Results) -> Grid:
         "answered",
         "failed",
         "late",
-        "MiB after a third",
+        f"MiB after {WARM_UP_S / 60:g} minutes",
         "MiB at the end",
-        "MiB an hour",
+        "MiB an hour from then on",
     )
     return Grid("Memory under a steady load", head, (values,), words=0)
 

@@ -160,7 +160,7 @@ def _as(column: pa.ChunkedArray, dtype: str) -> pa.ChunkedArray:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _out_of_bounds(column: pa.ChunkedArray, dtype: str) -> str | None:

@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import ndcg_score
 
 from evaluation.errors import UserError
 from evaluation.metrics.base import Sample
+from evaluation.stats.estimate import Question, Settings, estimate
+from evaluation.text import answerability, retrieval
+from evaluation.text.answerability import declines
 from evaluation.text.config import TextConfig
-from evaluation.text.retrieval import METRICS, declines
 from evaluation.text.rows import TextRows
 
+METRICS = (*retrieval.METRICS, *answerability.METRICS)
 BY_NAME = {metric.name: metric for metric in METRICS}
 IDS = st.sampled_from("abcdefg")
 RANKINGS = st.lists(IDS, min_size=0, max_size=7)
@@ -40,6 +44,23 @@ def value(name: str, rows: TextRows) -> float:
 def test_recall_is_the_share_of_the_right_documents(ranking, right, k) -> None:
     found = value(f"retrieval_recall_at_{k}", rows_of([ranking], [sorted(right)]))
     assert found == pytest.approx(len(set(ranking[:k]) & right) / len(right))
+
+
+@given(RANKINGS, RIGHT, st.sampled_from([1, 3, 5]))
+def test_a_hit_is_any_right_document(ranking, right, k) -> None:
+    found = value(f"retrieval_hit_at_{k}", rows_of([ranking], [sorted(right)]))
+    assert found == float(bool(set(ranking[:k]) & right))
+
+
+@pytest.mark.parametrize("name", ["retrieval_hit_at_3", "answerability", "unanswerable_declined"])
+def test_a_share_has_limits_where_all_rows_are_alike(name: str) -> None:
+    rows = rows_of([["a"]] * 100, ["a", None] * 50, ["Ahab.", "Not in the text."] * 50)
+    empty = np.zeros(rows.n)
+    sample = Sample(empty, empty, row_scores={name: scored(name, rows)})
+    [answer] = estimate([Question(BY_NAME[name], sample)], Settings())
+    counted = 100 if name == "answerability" else 50
+    assert (answer.estimate.value, answer.estimate.high) == pytest.approx((1.0, 1.0))
+    assert answer.estimate.low == pytest.approx(binomtest(counted, counted).proportion_ci(0.9, "wilson").low)
 
 
 @given(RANKINGS, RIGHT)

@@ -10,6 +10,7 @@ from evaluation.llm.budget import Budget
 from evaluation.llm.cache import opened
 from evaluation.llm.config import BudgetConfig, EndpointConfig
 from evaluation.llm.connection import Connection, connection_of
+from evaluation.llm.embedded import EmbeddedServer
 from evaluation.llm.loop import Work
 from evaluation.llm.run import Progress, Run
 from evaluation.llm.timing import Timing
@@ -85,6 +86,11 @@ class Endpoint:
         connection.users -= 1
         if connection.users == 0:
             Work(connection.close()).wait()
+
+    @property
+    def server(self) -> EmbeddedServer | None:
+        """The embedded model's process, once it was asked; None for any other endpoint."""
+        return self._connection.server
 
     @property
     def _connection(self) -> Connection:

@@ -13,7 +13,9 @@ from evaluation.stats.estimate import Question, Settings, estimate
 from evaluation.types import Direction, Estimate, FloatArray, IntArray, Task
 
 _WEIGHTS = {Measure.KAPPA: None, Measure.LINEAR_KAPPA: "linear", Measure.QUADRATIC_KAPPA: "quadratic"}
-PERFECT = "bound on disagreements"
+BOUND = "bound on disagreements"
+# Of fewer answers that are disagreed on no spread can be told.
+_FEW = 5
 
 
 def agreement(
@@ -32,7 +34,7 @@ def agreement(
     >>> said = np.array([[0, 0], [1, 1], [2, 1], [2, 2], [0, 0]] * 20, dtype=float)
     >>> found = agreement(Measure.ORDINAL_ALPHA, said, 3, Settings())
     >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
-    (0.878, 0.797, 0.926)
+    (0.878, 0.815, 0.938)
     """
     kept = np.isfinite(ratings).sum(axis=1) >= 2
     ratings, units = ratings[kept], None if units is None else units[kept]
@@ -46,9 +48,16 @@ def agreement(
         sample = replace(sample, row_scores={metric.name: coincidences(ratings, categories)})
     [answer] = estimate([Question(metric, sample)], settings)
     found = answer.estimate
-    if found.value is not None and found.value > 1 - 1e-12 and found.n >= settings.min_rows:
-        return _perfect(measure, ratings, categories, found, settings)
-    return found
+    if found.value is None or found.n < settings.min_rows:
+        return found
+    rows = np.nanmin(ratings, axis=1) != np.nanmax(ratings, axis=1)
+    disagreed = int(rows.sum()) if units is None else len(np.unique(units[rows]))
+    if disagreed < _FEW:
+        return _bounded(measure, ratings, categories, found, disagreed, settings)
+    low, high = found.low, found.high
+    return replace(
+        found, low=None if low is None else max(-1.0, low), high=None if high is None else min(1.0, high)
+    )
 
 
 def coincidences(ratings: FloatArray, categories: int) -> FloatArray:
@@ -137,25 +146,30 @@ def _metric(measure: Measure, point: Callable[[Sample], float], design: Cells | 
     return Metric(
         name=measure.value,
         direction=Direction.HIGHER_IS_BETTER,
-        range=(-1.0, 1.0),
+        # Not -1 to 1: on the scale of log odds, which that asks for, good judges have limits that tell nothing.
+        range=(-math.inf, math.inf),
         tasks=frozenset({Task.GENERATION, Task.RAG}),
         point=point,
         design=design,
     )
 
 
-def _perfect(
-    measure: Measure, ratings: FloatArray, categories: int, found: Estimate, settings: Settings
+def _bounded(  # noqa: PLR0913, PLR0917 - all that is known
+    measure: Measure,
+    ratings: FloatArray,
+    categories: int,
+    found: Estimate,
+    disagreed: int,
+    settings: Settings,
 ) -> Estimate:
-    """Nobody disagreed once: low is what is left if answers are disagreed on as often as n without one allow.
+    """Where hardly anybody disagreed: low is what is left if as many answers are disagreed on as these allow.
 
     Each such answer is taken to be as far apart as the two ends of what was said.
     """
-    share = most(0, found.n, settings.level)
+    share = most(disagreed, found.n, settings.level)
     counts = np.array([(ratings == code).sum() for code in range(categories)], dtype=np.float64)
     kept = np.flatnonzero(counts)
     apart = _penalties(measure, categories) if measure in _WEIGHTS else _apart(measure, counts[None])[0]
     shares = counts / counts.sum()
-    expected = float(shares @ apart @ shares)
-    low = 1 - share * float(apart[kept[0], kept[-1]]) / expected
-    return replace(found, low=max(-1.0, low), high=1.0, method=PERFECT, problem=None)
+    low = 1 - share * float(apart[kept[0], kept[-1]]) / float(shares @ apart @ shares)
+    return replace(found, low=max(-1.0, low), high=1.0, method=BOUND, problem=None)

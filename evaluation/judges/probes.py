@@ -60,12 +60,15 @@ def probe_items(judge: Judge, labelled: LabelledSet, own: bool, settings: Settin
 
 
 def probe_pairs(judge: Judge, labelled: LabelledSet, own: bool, settings: Settings) -> Probed:
-    """All probes of a judge that compares; position bias is of two answers to one prompt, asked in both orders."""
+    """All probes of a judge that compares; position bias is of two answers to one prompt, asked in both orders.
+
+    labelled: all answers, of which at most as many pairs as the policy asks for are taken.
+    """
     bounds, random = judge.config.probes, generator(judge.config.probes)
-    chosen, units = pairs_of(labelled, random)
-    pairs = [pair(labelled, *each) for each in chosen]
-    plain = judge.prefer(pairs, _REPEATS)
-    items, item_units = labelled.items, _several(labelled.prompts)
+    chosen, units = pairs_of(labelled, random, bounds.items)
+    plain = judge.prefer([pair(labelled, *each) for each in chosen], _REPEATS)
+    firsts = labelled.take([first for first, _ in chosen])
+    items, item_units = firsts.items, _several(firsts.prompts)
     padded = judge.prefer(
         [Pair(item.prompt, pad(item.answer, bounds, random), item.answer, item.reference) for item in items],
         1,
@@ -77,7 +80,7 @@ def probe_pairs(judge: Judge, labelled: LabelledSet, own: bool, settings: Settin
     ]
     failures = plain.failures + padded.failures
     if bounds.shuffled is not None:
-        strangers = _strangers(labelled, random)
+        strangers = _strangers(firsts, random)
         against = [
             Pair(item.prompt, item.answer, stranger.answer, item.reference)
             for item, stranger in zip(items, strangers, strict=True)
@@ -129,9 +132,12 @@ def generator(bounds: ProbesConfig) -> np.random.Generator:
 
 
 def pairs_of(
-    labelled: LabelledSet, random: np.random.Generator
+    labelled: LabelledSet, random: np.random.Generator, most: int | None = None
 ) -> tuple[list[tuple[int, int]], IntArray | None]:
-    """Two answers to one prompt at a time, each answer once, in random order, and the prompts as units."""
+    """Two answers to one prompt at a time, each answer once, in random order, and the prompts as units.
+
+    most: no more pairs than this; None for all.
+    """
     order = random.permutation(len(labelled.items))
     prompts = labelled.prompts
     waiting: dict[int, int] = {}
@@ -142,6 +148,7 @@ def pairs_of(
             found.append((waiting.pop(prompt), row))
         else:
             waiting[prompt] = row
+    found = found[:most]
     return found, _several(prompts[[first for first, _ in found]]) if found else None
 
 

@@ -53,16 +53,15 @@ def examine(judge: Judge, labelled: LabelledSet | None, candidates: Collection[s
     if labelled is None:
         return _void(judge, "no answers that people scored; name a file under `labelled`")
     settings = Settings(config.confidence, seed=config.probes.seed, min_rows=MIN_ITEMS, unit="answer")
-    random = generator(config.probes)
-    kept = random.permutation(len(labelled.items))[: config.probes.items]
-    some, own = labelled.take(np.sort(kept)), config.endpoint.model in candidates
+    own = config.endpoint.model in candidates
     if config.mode is Mode.POINTWISE:
         agreed, failures = _agreed_on_items(judge, labelled, settings)
-        probed = probe_items(judge, some, own, settings)
+        kept = generator(config.probes).permutation(len(labelled.items))[: config.probes.items]
+        probed = probe_items(judge, labelled.take(np.sort(kept)), own, settings)
     else:
         settings = replace(settings, unit="pair")
         agreed, failures = _agreed_on_pairs(judge, labelled, settings)
-        probed = probe_pairs(judge, some, own, settings)
+        probed = probe_pairs(judge, labelled, own, settings)
     trials = (*agreed, *probed.trials)
     against = [trial.reason for trial in trials if trial.verdict is not Verdict.PASS]
     problem = f"judge '{config.name}' is void: {'; '.join(against)}" if against else None

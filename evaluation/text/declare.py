@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from evaluation.errors import Undefined
-from evaluation.metrics.base import Mean, Metric, Sample, Scorer, Sums, require
+from evaluation.metrics.base import Mask, Mean, Metric, Proportion, Sample, Scorer, Sums, require
 from evaluation.types import Direction, FloatArray, Task
 
 TEXT_TASKS = frozenset({Task.GENERATION, Task.RAG})
@@ -54,6 +55,24 @@ def mean_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric
         ranked=ranked,
         scorer=scorer,
     )
+
+
+def share_of(scorer: Scorer, *, higher_is_better: bool = True, ranked: bool = True) -> Metric:
+    """The share of the answers for which a scorer, which gives 0 or 1, gives 1; its limits are those of a share.
+
+    >>> def shouts(rows):
+    ...     "Share of answers in capitals."
+    ...     return np.array([float(answer.isupper()) for answer in rows.answers])
+    >>> share_of(shouts, higher_is_better=False).direction
+    <Direction.LOWER_IS_BETTER: 'lower'>
+    """
+    metric = mean_of(scorer, higher_is_better=higher_is_better, ranked=ranked)
+
+    def counts(sample: Sample) -> tuple[Mask, Mask]:
+        found = measured(sample, metric.name)
+        return found > 0, np.ones(len(found), dtype=np.bool_)
+
+    return replace(metric, design=Proportion(metric.name, counts, shared_base=True))
 
 
 def sums_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from evaluation.metrics.base import Metric, Sample, Scorer, divide, require
-from evaluation.text.declare import mean_of, measured, sums_of
+from evaluation.text.declare import mean_of, measured, share_of, sums_of
 from evaluation.text.ngrams import shared
-from evaluation.text.references import lengths, pairs, sums
+from evaluation.text.references import kept, lengths, pairs, sums
 from evaluation.text.rows import Scored, TextRows
 from evaluation.text.words import bleu_words, characters, numbered, squad_words
 from evaluation.types import FloatArray
@@ -18,6 +18,7 @@ _CHRF_CHARACTERS = 6
 _BETA = 2
 
 
+@kept
 def exact_match(rows: TextRows) -> Scored:
     """Share of answers that are one of their references, but for case, punctuation and articles.
 
@@ -31,6 +32,7 @@ def exact_match(rows: TextRows) -> Scored:
     return found.best(np.array(same, dtype=np.float64))
 
 
+@kept
 def token_f1(rows: TextRows) -> Scored:
     """Share of words that an answer and its best reference have in common, as SQuAD counts it (F1).
 
@@ -48,6 +50,7 @@ def token_f1(rows: TextRows) -> Scored:
     return found.best(np.where((mine == 0) | (theirs == 0), mine == theirs, values))
 
 
+@kept
 def bleu(rows: TextRows) -> Scored:
     """BLEU of all answers together, 0 to 100, as sacrebleu gives it (13a words, smoothing exp).
 
@@ -102,6 +105,7 @@ def bleu_metric(scorer: Scorer) -> Metric:
     return replace(metric, point=point)
 
 
+@kept
 def chrf(rows: TextRows) -> Scored:
     """chrF of all answers together, 0 to 100, as sacrebleu gives it (1 to 6 characters, recall twice as heavy).
 
@@ -149,4 +153,4 @@ def chrf_metric(scorer: Scorer) -> Metric:
     return sums_of(scorer, chrf_of_sums, range=(0.0, 100.0))
 
 
-METRICS = (mean_of(exact_match), mean_of(token_f1), bleu_metric(bleu), chrf_metric(chrf))
+METRICS = (share_of(exact_match), mean_of(token_f1), bleu_metric(bleu), chrf_metric(chrf))

@@ -1,8 +1,8 @@
 """Answers beside their references: every pair is measured, and the best reference counts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import TypeVar
 
 import numpy as np
@@ -37,6 +37,13 @@ class Pairs:
         """The reference of each pair."""
         return numbered(self.rows, self.split)(text for several in self.rows.references for text in several)
 
+    @property
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Answer and reference of each pair."""
+        for answer, several in zip(self.rows.answers, self.rows.references, strict=True):
+            for reference in several:
+                yield answer, reference
+
     def best(self, values: FloatArray, no_value: str = "no reference gives a value") -> Scored:
         """For each row the largest of its pairs' values, (pairs,), of which some may be NaN."""
         found = np.full(self.rows.n, np.nan)
@@ -59,6 +66,16 @@ def once(rows: TextRows, what: str, make: Callable[[], Made]) -> Made:
         rows.shared[what] = make()
     made: Made = rows.shared[what]
     return made
+
+
+def kept(scorer: Callable[[TextRows], Scored]) -> Callable[[TextRows], Scored]:
+    """A scorer whose scores are kept with the rows, for others that start from them."""
+
+    @wraps(scorer)
+    def score(rows: TextRows) -> Scored:
+        return once(rows, f"scores of {scorer.__name__}", lambda: scorer(rows))
+
+    return score
 
 
 def sums(rows: TextRows, columns: FloatArray) -> Scored:

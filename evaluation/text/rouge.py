@@ -7,7 +7,7 @@ import numpy as np
 
 from evaluation.text.declare import mean_of
 from evaluation.text.ngrams import shared
-from evaluation.text.references import Pairs, f_measure, lengths, once, pairs
+from evaluation.text.references import Pairs, f_measure, kept, lengths, once, pairs
 from evaluation.text.rows import Scored, TextRows
 from evaluation.text.words import Codes, rouge_words
 from evaluation.types import IntArray
@@ -15,6 +15,7 @@ from evaluation.types import IntArray
 _NO_WORDS = "no reference has a word of a-z and 0-9, and ROUGE reads no others"
 
 
+@kept
 def rouge_1(rows: TextRows) -> Scored:
     """ROUGE-1: words in common with the best reference (F1); reads only words of a-z and 0-9.
 
@@ -24,6 +25,7 @@ def rouge_1(rows: TextRows) -> Scored:
     return _of_runs(rows, 1)
 
 
+@kept
 def rouge_2(rows: TextRows) -> Scored:
     """ROUGE-2: pairs of neighbouring words in common with the best reference (F1); reads only a-z and 0-9.
 
@@ -33,6 +35,7 @@ def rouge_2(rows: TextRows) -> Scored:
     return _of_runs(rows, 2)
 
 
+@kept
 def rouge_l(rows: TextRows) -> Scored:
     """ROUGE-L: longest sequence of words in common with the best reference (F1), gaps allowed; only a-z and 0-9.
 

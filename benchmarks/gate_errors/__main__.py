@@ -9,9 +9,6 @@ from benchmarks.gate_errors.peer_cells import PYTHON, ask, cells
 from benchmarks.gate_errors.rates import Row
 from benchmarks.gate_errors.results import FILE, OTHERS, Results
 from benchmarks.gate_errors.run import DESIGNS, PROCESSES, run
-from benchmarks.gate_errors.units import UNMEASURED
-
-NOT_MEASURED = tuple(f"G7, {what}: not built" for what in UNMEASURED)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -83,9 +80,6 @@ def _show(found: Results) -> None:
     for name, design in DESIGNS.items():
         if rows := found.of(name):
             show(rows, f"{name}: {design.title}", console)
-    for line in NOT_MEASURED:
-        if line.partition(",")[0] in found.runs:
-            console.print(line)
 
 
 def _conclude(found: Results, *, short: bool) -> int:

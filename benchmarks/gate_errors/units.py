@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 
 from benchmarks.gate_errors.jobs import Design, Place
+from benchmarks.gate_errors.judged import CELLS
 from benchmarks.gate_errors.rates import Cell, Row
 from benchmarks.gate_errors.tally import DIFFERENCES, POINT, verdicts
 from benchmarks.gate_errors.weigh import decided, policy, same_by_both_layers, weigh
@@ -16,7 +17,6 @@ from evaluation.types import Outputs, Task, Verdict
 TOLERANCE, SPREAD = 0.02, 0.1
 ROWS = "rows taken as independent"
 _WHOLE_PATH = 10
-UNMEASURED = ("judge-relative verdicts and PPI++ from 200 human labels",)
 
 
 def _clustered(units: int, each: int, shown: str, number: int, runs: int) -> list[Row]:
@@ -67,7 +67,7 @@ SIZES = ((200, 5), (100, 10))
 
 G7 = Design(
     "G7",
-    "Several generations to a prompt",
+    "Several generations to a prompt; a judge and people",
     7000,
     [
         Place(
@@ -77,5 +77,6 @@ G7 = Design(
             partial(_clustered, *size, shown),
         )
         for size, shown in product(SIZES, ("0", "-t", "-2t"))
-    ],
+    ]
+    + CELLS,
 )

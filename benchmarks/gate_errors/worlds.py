@@ -73,6 +73,25 @@ def prompts(
     return scores[0], scores[1]
 
 
+def judged_pairs(random: np.random.Generator, n: int, labelled: int, d: float) -> tuple[Array, Array]:
+    """Of challenger and champion, (n, 3): what a judge says of n answers, whether people scored them, and what.
+
+    70 % of the champion's answers are good and d more of the challenger's; on 10 % of the cases exactly one is.
+    The judge calls 90 % of the good answers good, of the bad ones 25 % of the champion's and 45 % of the
+    challenger's. People are right, and scored the first answers.
+    """
+    good, psi = 0.7, 0.1
+    counts = [(psi + d) / 2, (psi - d) / 2, good - (psi - d) / 2]
+    kind = random.choice(4, size=n, p=[*counts, 1 - sum(counts)])
+    asked = np.arange(n) < labelled
+    found = []
+    for right, flattered in (((0, 2), 0.45), ((1, 2), 0.25)):
+        truth = np.isin(kind, right)
+        said = random.random(n) < np.where(truth, 0.9, flattered)
+        found.append(np.stack([said, asked, truth & asked], axis=1).astype(np.float64))
+    return found[0], found[1]
+
+
 def candidates(
     random: np.random.Generator, n: int, k: int, psi: float, d: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -18,6 +18,7 @@ class Answers:
     milliseconds, None where they were not measured. name: for people, which models and rows these are.
     variants: what the models said about counterfactual variants of the rows, None where none were asked; its frame
     tells the case and, in a column for each list of words, the group, null where a row is of another list.
+    pairs: what the language models behind them said of stereotype pairs, None where none were asked.
     """
 
     target: NDArray[Any]
@@ -28,6 +29,7 @@ class Answers:
     champion_latency_ms: FloatArray | None = None
     name: str = ""
     variants: "Answers | None" = None
+    pairs: "Answers | None" = None
 
     def variants_by(self, name: str) -> "Answers | None":
         """What the models said about the variants of one list of words; None where none were asked."""

@@ -130,6 +130,10 @@ class GateConfig(Section):
         None,
         description="What counterfactual_..._gap compares: answers to cases that differ in a person only.",
     )
+    stereotype_pairs: str | None = Field(
+        None,
+        description="A CSV file for stereotype_preference, in place of the pairs that come with Weighbridge.",
+    )
     on_inconclusive: OnInconclusive = Field(
         OnInconclusive.BLOCK,
         description="block stops, hold registers and waits for more labels or a waiver, warn lets it serve.",

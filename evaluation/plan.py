@@ -21,6 +21,10 @@ AT_MOST = "at_most"
 NO_WORSE = "no_worse_than_champion_by"
 
 
+# What is asked beside the rows themselves.
+BESIDE_ROWS = frozenset({Need.VARIANTS, Need.PAIRS})
+
+
 @dataclass(frozen=True)
 class Line:
     """One check to be measured; `part` is None for all rows.
@@ -66,21 +70,21 @@ def bound_line(kind: CheckKind, comparison: str, direction: Direction, bound: fl
     return (-bound if above else bound), above
 
 
-def columns_of(gate: GateConfig) -> list[str]:
+def columns_of(gate: GateConfig, *, metrics: Mapping[str, Metric] = METRICS) -> list[str]:
     """Every column that the policy takes groups, slices or units by, sorted; not those that variants have."""
-    parts = [part for check in gate.checks for part in _parts(check) if not of_variants(check)]
+    parts = [part for check in gate.checks for part in _parts(check) if not beside_rows(check, metrics)]
     return sorted({*map(column_of, parts), *([gate.unit] if gate.unit else [])})
 
 
-def grouping_columns(gate: GateConfig) -> list[str]:
+def grouping_columns(gate: GateConfig, *, metrics: Mapping[str, Metric] = METRICS) -> list[str]:
     """The columns that the policy takes value by value, in slices or groups, sorted."""
-    parts = [part for check in gate.checks for part in _parts(check) if not of_variants(check)]
+    parts = [part for check in gate.checks for part in _parts(check) if not beside_rows(check, metrics)]
     return sorted({part for part in parts if isinstance(part, str)})
 
 
-def of_variants(check: CheckConfig, metrics: Mapping[str, Metric] = METRICS) -> bool:
-    """Whether a check is about counterfactual variants of the rows, not about the rows."""
-    return check.metric in metrics and Need.VARIANTS in metrics[check.metric].needs
+def beside_rows(check: CheckConfig, metrics: Mapping[str, Metric] = METRICS) -> bool:
+    """Whether a check is about counterfactual variants of the rows, or about pairs of sentences, not about the rows."""
+    return check.metric in metrics and not metrics[check.metric].needs.isdisjoint(BESIDE_ROWS)
 
 
 def lists_of(gate: GateConfig) -> tuple[str, ...]:
@@ -110,7 +114,7 @@ def check_gate(
     """
     for check in gate.checks:
         metric = find_metric(check.metric, among=metrics)
-        if not of_variants(check, metrics):
+        if not beside_rows(check, metrics):
             require_parts(_parts(check), schema, "the evaluation data")
         if problem := _misuse(check, metric, task) or _unfit_variants(check, metric, lists_of(gate)):
             found, expected = problem
@@ -147,13 +151,15 @@ def _unfit_columns(check: CheckConfig, metric: Metric) -> tuple[str, str] | None
 
 
 def _unfit_variants(check: CheckConfig, metric: Metric, lists: tuple[str, ...]) -> tuple[str, str] | None:
+    if check.slices and not metric.needs.isdisjoint(BESIDE_ROWS):
+        return "it is not about the rows, which slices are taken of", "no slices"
     if Need.VARIANTS not in metric.needs:
         return None
     if not lists:
         return "no variants are asked for", "gate.counterfactual: {swap: [gender], columns: [...]}"
     if len(check.groups) != 1 or check.groups[0] not in lists:
         return "its groups are no list of words", f"groups: with one of {', '.join(lists)}"
-    return ("variants are not sliced", "no slices") if check.slices else None
+    return None
 
 
 def _out_of_range(check: CheckConfig, metric: Metric) -> tuple[str, str] | None:

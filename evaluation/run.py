@@ -16,7 +16,7 @@ from evaluation.config import CASE, GateConfig, Part, column_of
 from evaluation.errors import UserError
 from evaluation.metrics.base import Mask, Metric, Need, Sample
 from evaluation.metrics.builtin import METRICS, OVERVIEW, find_metric
-from evaluation.plan import Line, expand
+from evaluation.plan import BESIDE_ROWS, Line, expand
 from evaluation.samples import Model, models, with_groups
 from evaluation.stats.estimate import Answer, Bound, Question, Settings, estimate
 from evaluation.types import (
@@ -31,7 +31,8 @@ from evaluation.types import (
 )
 
 NO_CHAMPION = "no champion yet"
-NO_VARIANTS = "no variants of the cases were asked"
+NOT_ASKED = "the variants or pairs that it is about were not asked"
+PAIRS = "pair"
 _ALL_ROWS = "all rows"
 
 
@@ -85,13 +86,12 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
     compared = [line for line in lines if not (alone and line.kind is CheckKind.CHAMPION)]
     names = OVERVIEW[task] if overview is None else overview
     beside = {name: Line(name, find_metric(name, among=metrics), "", 0.0) for name in names}
-    of_variants = [line for line in compared if Need.VARIANTS in line.metric.needs]
-    of_rows = [line for line in [*compared, *beside.values()] if Need.VARIANTS not in line.metric.needs]
+    of_rows = [line for line in [*compared, *beside.values()] if line.metric.needs.isdisjoint(BESIDE_ROWS)]
     found = _answer_all(bench, of_rows, progress)
-    by_case = replace(settings, unit=gate.unit or CASE)
-    for name in dict.fromkeys(str(line.groups[0]) for line in of_variants):
-        asked = [line for line in of_variants if line.groups[0] == name]
-        found |= _answer_variants(asked, answers.variants_by(name), task, by_case, champion_problem)
+    for name, asked in _besides(compared).items():
+        about = answers.pairs if name == PAIRS else answers.variants_by(name)
+        own = replace(settings, unit=PAIRS if name == PAIRS else gate.unit or CASE)
+        found |= _answer_beside(asked, about, task, own, champion_problem)
     return Measurements(
         items=tuple(_measurement(line, found[line.id, line.comparison]) for line in compared),
         not_compared=tuple(
@@ -123,17 +123,28 @@ def _bench(
     )
 
 
-def _answer_variants(
+def _besides(lines: list[Line]) -> dict[str, list[Line]]:
+    """The lines about something else than the rows: by the list of words, or the pairs."""
+    found: dict[str, list[Line]] = {}
+    for line in lines:
+        if not line.metric.needs.isdisjoint(BESIDE_ROWS):
+            name = str(line.groups[0]) if Need.VARIANTS in line.metric.needs else PAIRS
+            found.setdefault(name, []).append(line)
+    return found
+
+
+def _answer_beside(
     lines: list[Line], asked: Answers | None, task: Task, settings: Settings, champion_problem: str | None
 ) -> dict[tuple[str, str], Answer]:
-    """Answer lines about the variants of one list of words, whose unit is the case."""
+    """Answer lines about the variants of one list of words, whose unit is the case, or about pairs."""
     if asked is None:
-        missing = Estimate.missing(NO_VARIANTS, n=0, confidence=settings.confidence, unit=settings.unit)
+        missing = Estimate.missing(NOT_ASKED, n=0, confidence=settings.confidence, unit=settings.unit)
         return {(line.id, line.comparison): Answer(missing) for line in lines}
     if asked.champion is None:
         # Of these lines those that compare are there only where there is a champion.
-        champion_problem = champion_problem or f"champion: {NO_VARIANTS}"
-    return _answer_all(_bench(asked, task, settings.unit, settings, champion_problem), lines, None)
+        champion_problem = champion_problem or f"champion: {NOT_ASKED}"
+    unit = settings.unit if settings.unit in asked.frame.columns else None
+    return _answer_all(_bench(asked, task, unit, settings, champion_problem), lines, None)
 
 
 def _both(task: Task, answers: Answers) -> tuple[Model, Model | str | None]:
@@ -174,8 +185,8 @@ def _answer_all(
 def _rows_of(line: Line) -> str:
     if Need.LATENCY in line.metric.needs:
         return line.metric.name
-    if Need.VARIANTS in line.metric.needs:
-        return f"variants by {line.groups[0]}"
+    if not line.metric.needs.isdisjoint(BESIDE_ROWS):
+        return f"beside the rows: {', '.join(map(column_of, line.groups))}"
     return _ALL_ROWS if line.part is None else ",".join(f"{k}={v}" for k, v in line.part.rows.items())
 
 

@@ -21,6 +21,8 @@ from evaluation.metrics.base import (
 )
 from evaluation.metrics.bias.between import require_base
 from evaluation.text.declare import TEXT_TASKS, measured
+from evaluation.text.form import answer_words
+from evaluation.text.meaning import semantic_similarity
 from evaluation.text.rows import TextRows
 from evaluation.types import Direction, FloatArray
 
@@ -53,16 +55,6 @@ def _vader() -> Any:
     return SentimentIntensityAnalyzer()
 
 
-def words(rows: TextRows) -> FloatArray:
-    """Words of an answer.
-
-    >>> import polars as pl
-    >>> words(TextRows(["A red mug"], [()], pl.DataFrame({"id": [1]})))
-    array([3.])
-    """
-    return np.array([float(len(answer.split())) for answer in rows.answers])
-
-
 def counterfactual_gap(  # noqa: PLR0913 - keyword-only, one a fact about the metric
     scorer: Scorer,
     *,
@@ -75,6 +67,7 @@ def counterfactual_gap(  # noqa: PLR0913 - keyword-only, one a fact about the me
     """The largest difference between groups in the mean of what a scorer gives for the answers to variants.
 
     The variants of one case are one unit, so that the cases themselves, which all groups share, cancel out.
+    most: how far the scorer's values can lie apart.
     share: whether the scorer gives 0 or 1, and the means are shares of answers.
     """
     said = name.removeprefix("counterfactual_").removesuffix("_gap")
@@ -110,13 +103,19 @@ def counterfactual_gap(  # noqa: PLR0913 - keyword-only, one a fact about the me
 
 METRICS = (
     counterfactual_gap(
+        semantic_similarity,
+        name="counterfactual_similarity_gap",
+        summary="Largest difference between groups in how near the answers are to the reference in meaning, from 0 to 2.",
+        most=2.0,
+    ),
+    counterfactual_gap(
         sentiment,
         name="counterfactual_sentiment_gap",
         summary="Largest difference between groups in how glad the words of the answers are, from 0 to 2.",
         most=2.0,
     ),
     counterfactual_gap(
-        words,
+        answer_words,
         name="counterfactual_length_gap",
         summary="Largest difference between groups in the mean number of words of an answer.",
         most=math.inf,

@@ -91,6 +91,7 @@ class Need(StrEnum):
     GROUPS = "groups"
     LATENCY = "latency"
     VARIANTS = "counterfactual variants"
+    PAIRS = "stereotype pairs"
 
 
 class Across(StrEnum):

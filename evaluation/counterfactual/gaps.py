@@ -105,7 +105,7 @@ METRICS = (
     counterfactual_gap(
         semantic_similarity,
         name="counterfactual_similarity_gap",
-        summary="Largest difference between groups in how near the answers are to the reference in meaning, from 0 to 2.",
+        summary="Largest difference between groups in how near in meaning the answers are to the reference, up to 2.",
         most=2.0,
     ),
     counterfactual_gap(

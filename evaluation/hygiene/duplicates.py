@@ -11,6 +11,7 @@ from evaluation.types import IntArray
 
 _TRIPLE = 3
 _PERMUTATIONS = 64
+_OFTEN = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,8 @@ def repeats(texts: Sequence[str], near: float = 0.8) -> Repeats:
 
     near: the share of word triples, of all that either has, that both have (Jaccard). Candidates are found by
     MinHash and locality-sensitive hashing, and every one is then compared triple by triple, so that no text is
-    called a duplicate that is none; one at the threshold itself may be missed. Empty texts repeat nothing.
+    called a duplicate that is none; of those that are, about one in a hundred at most is missed. Empty texts repeat
+    nothing.
 
     Source: Broder 1997, "On the resemblance and containment of documents".
 
@@ -61,7 +63,10 @@ def _near(worded: Worded, texts: IntArray, near: float) -> list[tuple[int, int]]
 
     hashes, owner = worded.ngrams(_TRIPLE)
     bounds = np.searchsorted(owner, np.arange(worded.n + 1))
-    index = MinHashLSH(threshold=near, num_perm=_PERMUTATIONS, weights=(0.2, 0.8))
+    # Two texts that have 0.8 in common meet in one of 16 bands of 4 hashes with chance 0.9998, of 0.7 with 0.99;
+    # of 0.5 in one of 32 bands of 2 with 0.9999. What meets by chance is found out afterwards.
+    rows = 4 if near >= _OFTEN else 2
+    index = MinHashLSH(num_perm=_PERMUTATIONS, params=(_PERMUTATIONS // rows, rows))
     low = (hashes >> np.uint64(32)).astype(np.int64)
     parts = (low[bounds[text] : bounds[text + 1]].tolist() for text in texts)
     sketches = MinHash.generator(parts, num_perm=_PERMUTATIONS, hashfunc=_as_it_is)

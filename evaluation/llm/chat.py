@@ -67,6 +67,8 @@ class Chat:
             stream_chunk_timeout=None,
             use_responses_api=False,
             http_async_client=self._http,
+            # Proxies are those that httpx finds; the library's own variable would refuse our client.
+            openai_proxy=None,
         )
 
     async def aclose(self) -> None:
@@ -138,7 +140,7 @@ class _Heard:
 
     def reply(self) -> Reply | Fault:
         """The answer, if it came to its end and says something."""
-        ended, text = self.clock(), "".join(self.texts)
+        ended, text = self.clock(), _whole("".join(self.texts))
         if self.finish_reason is None:
             return cut_off()
         if self.finish_reason == "content_filter":
@@ -159,9 +161,18 @@ class _Heard:
         )
 
 
+def _whole(text: str) -> str:
+    """The text with halves of characters joined, as some servers send them apart, and lonely ones replaced.
+
+    >>> _whole("a\\ud83d\\ude00") == "a\\U0001f600", _whole("a\\ud83d") == "a\\ufffd"
+    (True, True)
+    """
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def _logprobs(tokens: Iterable[dict[str, Any]]) -> tuple[tuple[str, float], ...]:
     """Raises ValueError for what is no number."""
-    found = tuple((str(token["token"]), float(token["logprob"])) for token in tokens)
+    found = tuple((_whole(str(token["token"])), float(token["logprob"])) for token in tokens)
     if not all(math.isfinite(value) for _, value in found):
         msg = "a log-probability is not finite"
         raise ValueError(msg)

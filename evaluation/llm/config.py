@@ -1,7 +1,7 @@
 """An endpoint and a budget, as weighbridge.yaml names them."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -10,6 +10,8 @@ from evaluation.config import Section
 
 EMBEDDED = "embedded"
 EMBEDDED_MODEL = "SmolLM2-135M-Instruct"
+# Each slot takes memory for a context of its own.
+_MOST_SLOTS = 16
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A provider's key is long; the name of an environment variable is not, and has no lower case.
 _LIKE_A_KEY = re.compile(r"(?=.*[a-z])(?=.*\d).{20,}")
@@ -38,9 +40,16 @@ class EndpointConfig(Section):
     )
     key: str | None = Field(None, description="NAME of the environment variable that holds the API key.")
     price: Price | None = Field(None, description="Money per million tokens: {input: 0.15, output: 0.6}.")
-    timeout_s: float = Field(60.0, gt=0, le=3600, description="For one try.")
-    deadline_s: float = Field(300.0, gt=0, le=86_400, description="For one request with all its tries.")
-    concurrency: int = Field(4, ge=1, le=1024, description="Requests that wait for an answer at a time.")
+    timeout_s: float = Field(60.0, gt=0, le=3600, description="For one try; 600 for the embedded model.")
+    deadline_s: float = Field(
+        300.0, gt=0, le=86_400, description="For one request with all its tries; 1800 for the embedded model."
+    )
+    concurrency: int = Field(
+        4,
+        ge=1,
+        le=1024,
+        description="Requests that wait for an answer at a time; the embedded model takes 16.",
+    )
     attempts: int = Field(5, ge=1, le=20, description="Tries of one request, the first included.")
     context: int = Field(
         2048,
@@ -48,6 +57,14 @@ class EndpointConfig(Section):
         le=8192,
         description="Tokens that a request and its answer may take; the embedded model only.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _patient_here(cls, given: Any) -> Any:
+        """A model on a busy processor is slow, and another try makes it slower."""
+        if isinstance(given, dict) and given.get("url", EMBEDDED) == EMBEDDED:
+            return {"timeout_s": 600.0, "deadline_s": 1800.0} | given
+        return given
 
     @field_validator("url")
     @classmethod
@@ -76,6 +93,9 @@ class EndpointConfig(Section):
         if self.url == EMBEDDED:
             if self.model != EMBEDDED_MODEL:
                 msg = f"the embedded model is {EMBEDDED_MODEL}; another one needs a url"
+                raise ValueError(msg)
+            if self.concurrency > _MOST_SLOTS:
+                msg = f"the embedded model answers {_MOST_SLOTS} requests at a time, not {self.concurrency}"
                 raise ValueError(msg)
             if self.key is not None:
                 msg = "the embedded model needs no key"

@@ -35,6 +35,10 @@ def fault_of(error: Exception, *, started: bool) -> Fault:
     for fault in known:
         if fault is not None:
             return fault
+    if isinstance(chain[-1], UnicodeEncodeError):
+        return Fault(
+            FailureKind.REJECTED, "the request holds half a character and can't be sent", again=False
+        )
     if any(base.__name__ == "APIError" for base in type(error).__mro__):
         return _of_event(_code(error), _words(error))
     what = (

@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -15,24 +15,21 @@ class Work(Generic[T]):
     """A coroutine that runs in our loop."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
-        self._ended = threading.Event()
-        self.future: Future[T] = asyncio.run_coroutine_threadsafe(self._run(coroutine), _loop())
-
-    async def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        try:
-            return await coroutine
-        finally:
-            self._ended.set()
+        self._loop = _loop()
+        self._result: Future[T] = Future()
+        # From now on it has an end of its own: nobody can mark it as cancelled while its task still runs.
+        self._result.set_running_or_notify_cancel()
+        self._loop.call_soon_threadsafe(self._start, coroutine)
 
     def cancel(self) -> None:
         """Stop it, and come back when all that it had started has ended."""
-        self.future.cancel()
-        self._ended.wait(_END_S)
+        self._loop.call_soon_threadsafe(self._stop)
+        wait([self._result], _END_S)
 
     def wait(self) -> T:
         """Its result, for a caller that has no loop; Ctrl-C stops the work too."""
         try:
-            return self.future.result()
+            return self._result.result()
         except BaseException:
             self.cancel()
             raise
@@ -40,10 +37,25 @@ class Work(Generic[T]):
     async def join(self) -> T:
         """Its result, for a caller in another loop; cancelling the caller stops the work too."""
         try:
-            return await asyncio.wrap_future(self.future)
+            return await asyncio.wrap_future(self._result)
         except BaseException:
             await asyncio.to_thread(self.cancel)
             raise
+
+    def _start(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._task = self._loop.create_task(coroutine)
+        self._task.add_done_callback(self._finish)
+
+    def _stop(self) -> None:
+        # After `_start`, as the loop keeps their order.
+        self._task.cancel()
+
+    def _finish(self, task: asyncio.Task[T]) -> None:
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is None:
+            self._result.set_result(task.result())
+        else:
+            self._result.set_exception(error)
 
 
 _lock = threading.Lock()

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from evaluation.errors import UserError
 from evaluation.llm.config import BudgetConfig
 from evaluation.llm.loop import Work, _loop
-from evaluation.llm.values import Ask, Message, Reply, Role, Sampling, Usage
+from evaluation.llm.values import Ask, Failed, FailureKind, Message, Reply, Role, Sampling, Usage
 
 KEY = "weigh_bridge_secret"
 
@@ -247,3 +249,38 @@ def test_the_hosts_that_need_it_get_the_newer_name_of_the_limit(
 def test_nothing_to_ask(server: Any, make_endpoint: Any, monkeypatch: Any) -> None:
     monkeypatch.delenv("SHOP_KEY", raising=False)
     assert make_endpoint(key="SHOP_KEY").ask_now([]) == []
+
+
+def test_a_variable_of_the_library_changes_nothing(server: Any, make_endpoint: Any, monkeypatch: Any) -> None:
+    for name in ("OPENAI_PROXY", "OPENAI_BASE_URL", "OPENAI_API_BASE"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1/v1")
+    (reply,) = make_endpoint().ask_now([Ask.of("x")])
+    assert isinstance(reply, Reply)
+
+
+def test_characters_that_come_in_halves(server: Any, answers: Any, make_endpoint: Any) -> None:
+    halves = [answers.chunk({"content": part}) for part in ("a \ud83d", "\ude00", " b \ud83d")]
+    server.does(answers.stream(*halves, answers.chunk({}, "stop")))
+    said = make_endpoint().ask_now([Ask.of("x"), Ask.of("half \ud83d")])
+    assert isinstance(said[0], Reply)
+    assert said[0].text == "a \U0001f600 b \ufffd"
+    assert isinstance(said[1], Failed)
+    assert said[1].kind is FailureKind.REJECTED
+
+
+def test_cancelling_at_once_leaves_nothing_and_does_not_wait(make_endpoint: Any) -> None:
+    work = Work(make_endpoint()._run([Ask.of("x")], None))
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        work.wait()
+    assert asyncio.all_tasks(_loop()) == set()
+
+
+def test_what_others_import_is_light() -> None:
+    program = (
+        "import sys, evaluation.llm.client, evaluation.llm.facts, evaluation.llm.tally\n"
+        "heavy = {'openai', 'langchain_core', 'langchain_openai', 'httpx', 'httpx2', 'polars', 'numpy', 'xllamacpp'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

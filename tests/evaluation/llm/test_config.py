@@ -29,6 +29,7 @@ def test_an_address_ends_without_a_slash() -> None:
         ({"url": f"https://api.example/v1?key={PASTED}", "model": "m"}, "without user"),
         ({"url": "https://api.example/v1"}, "name of a model"),
         ({"model": "gpt-5"}, "another one needs a url"),
+        ({"concurrency": 17}, "16 requests at a time"),
         ({"key": "OPENAI_API_KEY"}, "needs no key"),
         (HOSTED | {"key": PASTED}, "the name of an environment variable"),
         (HOSTED | {"key": "a1b2c3d4e5f6g7h8i9j0k1l2m3"}, "the name of an environment variable"),
@@ -48,3 +49,9 @@ def test_a_budget_may_be_unbounded_but_not_empty() -> None:
     assert BudgetConfig() == BudgetConfig(tokens=None, money=None)
     with pytest.raises(ValidationError):
         BudgetConfig(tokens=0)
+
+
+def test_the_embedded_model_is_given_more_time_unless_told() -> None:
+    assert EndpointConfig().timeout_s > EndpointConfig(**HOSTED).timeout_s
+    assert EndpointConfig(timeout_s=5).timeout_s == 5
+    assert EndpointConfig.model_validate(EndpointConfig().model_dump()) == EndpointConfig()

@@ -51,6 +51,13 @@ class Removed:
     ids: frozenset[str] = frozenset()
 
 
+def _lists(values: Sequence[Sequence[str]]) -> pl.Series:
+    """Lists of text as a column; by way of Arrow, as Polars would make a column of each."""
+    import pyarrow as pa
+
+    return pl.Series(pa.array(values, pa.large_list(pa.large_string())))
+
+
 class DeltaRequestLog:
     """A request log under `root` (a folder, or an address that deltalake knows); a RequestLog.
 
@@ -84,7 +91,7 @@ class DeltaRequestLog:
         if not records:
             return
         at = pl.Series("at", [record.at.astimezone(UTC) for record in records], dtype=_AT)
-        rest: dict[str, list[Any]] = {
+        rest: dict[str, Any] = {
             "id": [record.id for record in records],
             "model": [record.model for record in records],
             "version": [record.version for record in records],
@@ -93,7 +100,7 @@ class DeltaRequestLog:
             "score": [record.score for record in records],
             "prediction": [encode(record.label) for record in records],
             "inputs": [encode(record.inputs) for record in records],
-            "guards": [list(record.guards) for record in records],
+            "guards": _lists([record.guards for record in records]),
             "caller": [record.caller for record in records],
         }
         frame = pl.DataFrame(

@@ -6,6 +6,7 @@ LangChain and the client library below it are imported here only, when the first
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from contextvars import ContextVar
@@ -27,6 +28,7 @@ _AROUND, _A_TOKEN, _A_CANDIDATE = 2**20, 2**12, 2**9
 _bytes_left: ContextVar[int] = ContextVar("bytes_left", default=_AROUND)
 # These hosts take the newer name of the limit only; many other servers know the first name only.
 _NEWER_NAME = ("openai.com", "azure.com")
+_WORD = re.compile(r"[a-z_]{1,32}")
 _SAID_BY = {Role.SYSTEM: "system", Role.USER: "human", Role.ASSISTANT: "ai"}
 
 
@@ -83,13 +85,14 @@ class Chat:
             async with aclosing(self._stream(ask)) as chunks:
                 async for chunk in chunks:
                     heard.take(chunk)
-            return heard.reply()
+            came = heard.reply()
         except Exception as error:  # noqa: BLE001 - faults of the server and the library become records
             # LangChain's word for a stream in which nothing came at all.
             nothing = type(error) is ValueError and not heard.chunks
-            fault = cut_off() if nothing else fault_of(error, started=bool(heard.texts))
-        key = self._key()
-        return replace(fault, detail=fault.detail.replace(key, "...")) if key else fault
+            came = cut_off() if nothing else fault_of(error, started=bool(heard.texts))
+        if isinstance(came, Fault) and (key := self._key()):
+            return replace(came, detail=came.detail.replace(key, "..."))
+        return came
 
     def _stream(self, ask: Ask) -> AsyncGenerator[AIMessageChunk, None]:
         messages = [(_SAID_BY[message.role], message.text) for message in ask.messages]
@@ -133,7 +136,8 @@ class _Heard:
             self.first = self.clock() if self.first is None else self.first
             self.texts.append(text)
         told = chunk.response_metadata
-        self.finish_reason = told.get("finish_reason") or self.finish_reason
+        if reason := told.get("finish_reason"):
+            self.finish_reason = reason if _WORD.fullmatch(reason) else "another"
         self.tokens += (told.get("logprobs") or {}).get("content") or []
         if (counted := chunk.usage_metadata) is not None:
             self.usage = _usage(counted["input_tokens"], counted["output_tokens"])
@@ -146,7 +150,7 @@ class _Heard:
         if self.finish_reason == "content_filter":
             return Fault(FailureKind.FILTERED, "the provider's filter stopped the answer", again=False)
         if not text.strip() and not self.tokens:
-            return Fault(FailureKind.EMPTY, f"an empty answer ({self.finish_reason[:40]})", again=False)
+            return Fault(FailureKind.EMPTY, f"an empty answer ({self.finish_reason})", again=False)
         return Reply(
             text=text,
             usage=self.usage,

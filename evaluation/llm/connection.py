@@ -43,7 +43,14 @@ class Connection:
             if self._server is not None and not self._server.running:
                 await self._close()
             if self._chat is None:
-                self._chat = await self._open()
+                opening = asyncio.create_task(self._open())
+                try:
+                    await asyncio.shield(opening)
+                except asyncio.CancelledError:
+                    # A thread that starts a process can't be stopped; whoever comes next finds it open.
+                    await opening
+                    raise
+            assert self._chat is not None  # noqa: S101 - opened above
             return self._chat
 
     async def close(self) -> None:
@@ -56,15 +63,24 @@ class Connection:
         if self._server is not None:
             self._server.close()
 
-    async def _open(self) -> "Chat":
+    async def _open(self) -> None:
         config = self._config
         if not config.embedded:
-            return await asyncio.to_thread(_line, config.url, config.model, config.key, self.pace)
+            self._chat = await asyncio.to_thread(_line, config.url, config.model, config.key, self.pace)
+            return
         # The import takes as long as the start: both at once.
-        starting = asyncio.create_task(asyncio.to_thread(EmbeddedServer, config.concurrency, config.context))
-        await asyncio.gather(starting, asyncio.to_thread(_chat_class))
-        self._server = starting.result()
-        return _chat_class()(self._server.url, config.model, self._server.api_key, self.pace, here=True)
+        importing = asyncio.create_task(asyncio.to_thread(_chat_class))
+        try:
+            self._server = await asyncio.to_thread(EmbeddedServer, config.concurrency, config.context)
+        finally:
+            await asyncio.wait([importing])
+        try:
+            self._chat = importing.result()(
+                self._server.url, config.model, self._server.api_key, self.pace, here=True
+            )
+        except BaseException:
+            await self._close()
+            raise
 
     async def _close(self) -> None:
         chat, self._chat = self._chat, None
@@ -90,19 +106,27 @@ def connection_of(config: EndpointConfig, timing: Timing) -> Connection:
 def check_key(name: str | None) -> None:
     """Refuse to ask without the key.
 
-    Raises UserError where the environment variable of this name is unset or empty.
+    Raises UserError where the environment variable of this name is unset, empty, or no key by its characters.
     """
-    if name is not None and not os.environ.get(name):
+    if name is None:
+        return
+    key = _key(name)
+    if not key or not (key.isascii() and key.isprintable()) or " " in key:
         raise UserError(
-            f"the environment variable {name} is not set",
-            expected="the API key of the endpoint",
+            f"the environment variable {name} {'holds what no key holds' if key else 'is not set'}",
+            expected="the API key of the endpoint: letters, digits and signs without spaces",
             next_step=f"export {name}=...",
         )
 
 
+def _key(name: str) -> str:
+    """A line end that came along with it, as from a mounted secret, is no part of a key."""
+    return os.environ.get(name, "").strip()
+
+
 def _line(url: str, model: str, key_name: str | None, pace: Pace) -> "Chat":
     # Read for every request, so that a key that was replaced is used, and none is kept here.
-    return _chat_class()(url, model, lambda: os.environ.get(key_name or "", ""), pace)
+    return _chat_class()(url, model, lambda: _key(key_name) if key_name else "", pace)
 
 
 def _chat_class() -> "type[Chat]":

@@ -79,7 +79,8 @@ class Run:
         if new:
             check_key(self.config.key)
             await self.connection.chat()
-            await _all_of(self.config.concurrency, new, lambda key: self._one(key, left[key][0], finish))
+            workers = min(self.config.concurrency, len(new))
+            await _all_of(workers, new, lambda key: self._one(key, left[key][0], finish))
         return [result for result in found if result is not None]
 
     async def _one(self, key: str, index: int, finish: Callable[[str, Reply | Failed], None]) -> None:

@@ -89,14 +89,33 @@ def test_log_probabilities(server: Any, answers: Any, make_endpoint: Any) -> Non
     assert reply.top_logprobs == ((("a", -0.5), ("b", -1.0)),) * 2
 
 
-def test_a_missing_key_is_told_before_any_call(server: Any, make_endpoint: Any, monkeypatch: Any) -> None:
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        (None, "SHOP_KEY is not set"),
+        ("", "SHOP_KEY is not set"),
+        (" \n", "SHOP_KEY is not set"),
+        ("two words", "SHOP_KEY holds what no key holds"),
+        ("line\nline", "SHOP_KEY holds what no key holds"),
+        ("schlüssel", "SHOP_KEY holds what no key holds"),
+    ],
+)
+def test_a_missing_key_is_told_before_any_call(
+    key: str | None, says: str, server: Any, make_endpoint: Any, monkeypatch: Any
+) -> None:
     monkeypatch.delenv("SHOP_KEY", raising=False)
-    with pytest.raises(UserError, match="SHOP_KEY is not set"):
+    if key is not None:
+        monkeypatch.setenv("SHOP_KEY", key)
+    with pytest.raises(UserError, match=says) as refused:
         make_endpoint(key="SHOP_KEY").ask_now([Ask.of("Hello")])
-    monkeypatch.setenv("SHOP_KEY", "")
-    with pytest.raises(UserError, match="SHOP_KEY is not set"):
-        make_endpoint(key="SHOP_KEY").ask_now([Ask.of("Hello")])
+    assert not (key or "").strip() or key not in str(refused.value)
     assert server.requests == []
+
+
+def test_a_line_end_is_no_part_of_the_key(server: Any, make_endpoint: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("SHOP_KEY", f"{KEY}\n")
+    make_endpoint(key="SHOP_KEY").ask_now([Ask.of("Hello")])
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 def test_the_key_goes_to_its_endpoint_and_no_other(server: Any, make_endpoint: Any, monkeypatch: Any) -> None:
@@ -116,7 +135,8 @@ def test_the_key_goes_to_its_endpoint_and_no_other(server: Any, make_endpoint: A
         lambda a: a.refuses(400, KEY, f"wrong key {KEY}", KEY),
         lambda a: a.stream(a.event({"error": {"message": KEY, "code": KEY}})),
         lambda a: a.stream(f"data: {KEY}\n\n"),
-        lambda a: a.says("A scarf"),
+        lambda a: a.says("", finish=KEY),
+        lambda a: a.says("A scarf", finish=f"{KEY}1"),
     ],
 )
 def test_the_key_is_in_no_text(  # noqa: PLR0917

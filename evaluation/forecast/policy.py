@@ -9,6 +9,7 @@ from evaluation.columns import quantile_edges
 from evaluation.config import Bins, CheckConfig, GateConfig, Part, SliceBy
 from evaluation.forecast.simulate import Judge
 from evaluation.metrics.base import Metric, Need
+from evaluation.plan import BESIDE_ROWS
 
 
 def answerable(judge: Judge, pilot: Answers) -> tuple[Judge, list[str]]:
@@ -24,6 +25,8 @@ def answerable(judge: Judge, pilot: Answers) -> tuple[Judge, list[str]]:
 
 def _answered(check: CheckConfig, metric: Metric, pilot: Answers) -> tuple[CheckConfig | None, str | None]:
     """As much of a line of policy as a pilot can answer, and what it can't."""
+    if not metric.needs.isdisjoint(BESIDE_ROWS):
+        return None, "is asked beside the rows"
     timed, against = Need.LATENCY in metric.needs, check.no_worse_than_champion_by is not None
     if timed and pilot.latency_ms is None:
         return None, "was not timed by the pilot"

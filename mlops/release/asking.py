@@ -8,6 +8,7 @@ import polars as pl
 from evaluation.config import CASE, GateConfig
 from evaluation.metrics.base import Metric
 from evaluation.metrics.builtin import OVERVIEW, find_metric
+from evaluation.plan import BESIDE_ROWS
 from evaluation.predict import predict
 from evaluation.text.rows import score_rows
 from evaluation.types import Outputs
@@ -63,5 +64,5 @@ def _text_metrics(project: Project) -> Iterator[Metric]:
     policy = project.policy
     for name in dict.fromkeys([*(check.metric for check in policy.gate.checks), *OVERVIEW[policy.task]]):
         metric = find_metric(name)
-        if metric.scorer is not None:
+        if metric.scorer is not None and metric.needs.isdisjoint(BESIDE_ROWS):
             yield metric

@@ -2,12 +2,14 @@
 
 predictions.parquet  target, label, score, champion_label, champion_score, and column.NAME for slices, groups, units;
                      of texts also fact.NAME, measured.NAME, why.NAME, and the champion's with champion_ before them
+variants.parquet     the same of cases with another person in them; pairs.parquet: of pairs of sentences
 latency.parquet      who (challenger, champion) and milliseconds of every timed request
 evaluation.json      what was measured, and who the champion was
 reference.parquet    what the model saw and said, in the columns of the request log; monitoring compares with it
 ranges.json          what training saw of each field; the server's guards compare with it
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +23,17 @@ from evaluation.types import FloatArray, Outputs
 from mlops.packaging.bundle import RANGES, REFERENCE
 
 PREDICTIONS, LATENCY = "predictions.parquet", "latency.parquet"
-EVIDENCE = (PREDICTIONS, LATENCY, "evaluation.json", REFERENCE, RANGES)
+VARIANTS, PAIRS = "variants.parquet", "pairs.parquet"
+EVIDENCE = (PREDICTIONS, VARIANTS, PAIRS, LATENCY, "evaluation.json", REFERENCE, RANGES)
 _COLUMN, _FACT, _ROW_SCORE, _ROW_PROBLEM = "column.", "fact.", "measured.", "why."
 
 
 def write_answers(answers: Answers, folder: Path) -> None:
     """Keep what two models said, and their timings, in a release's folder."""
-    columns = [_series("target", answers.target), *_columns("", answers.challenger)]
-    if answers.champion is not None:
-        columns += _columns("champion_", answers.champion)
-    columns += [series.alias(_COLUMN + series.name) for series in answers.frame.iter_columns()]
-    pl.DataFrame(columns).write_parquet(folder / PREDICTIONS, compression="zstd")
+    _write(answers, folder / PREDICTIONS)
+    for asked, name in ((answers.variants, VARIANTS), (answers.pairs, PAIRS)):
+        if asked is not None:
+            _write(asked, folder / name)
     timed = {"challenger": answers.latency_ms, "champion": answers.champion_latency_ms}
     parts = [
         pl.DataFrame({"who": [who] * len(times), "ms": times}, schema={"who": pl.String, "ms": pl.Float64})
@@ -50,20 +52,37 @@ def read_answers(folder: Path) -> Answers:
             expected=f"the file {PREDICTIONS} that `weighbridge evaluate` writes",
             next_step="restore the release's folder, or release again: weighbridge release --new",
         )
-    table = pl.read_parquet(folder / PREDICTIONS)
+    times = pl.read_parquet(folder / LATENCY) if (folder / LATENCY).exists() else None
+    beside = {name: folder / name for name in (VARIANTS, PAIRS) if (folder / name).exists()}
+    return replace(
+        _read(folder / PREDICTIONS),
+        latency_ms=_times(times, "challenger"),
+        champion_latency_ms=_times(times, "champion"),
+        name=f"release {folder.name}",
+        variants=_read(beside[VARIANTS]) if VARIANTS in beside else None,
+        pairs=_read(beside[PAIRS]) if PAIRS in beside else None,
+    )
+
+
+def _write(answers: Answers, path: Path) -> None:
+    columns = [_series("target", answers.target), *_columns("", answers.challenger)]
+    if answers.champion is not None:
+        columns += _columns("champion_", answers.champion)
+    columns += [series.alias(_COLUMN + series.name) for series in answers.frame.iter_columns()]
+    pl.DataFrame(columns).write_parquet(path, compression="zstd")
+
+
+def _read(path: Path) -> Answers:
+    table = pl.read_parquet(path)
     kept = [name for name in table.columns if name.startswith(_COLUMN)]
     challenger = _outputs(table, "")
     if challenger is None:
-        raise UserError(f"{PREDICTIONS} of release {folder.name} has no column 'label'", expected="one")
-    times = pl.read_parquet(folder / LATENCY) if (folder / LATENCY).exists() else None
+        raise UserError(f"{path.name} of release {path.parent.name} has no column 'label'", expected="one")
     return Answers(
         target=table["target"].to_numpy(),
         frame=table.select(pl.col(name).alias(name.removeprefix(_COLUMN)) for name in kept),
         challenger=challenger,
         champion=_outputs(table, "champion_"),
-        latency_ms=_times(times, "challenger"),
-        champion_latency_ms=_times(times, "champion"),
-        name=f"release {folder.name}",
     )
 
 

@@ -19,7 +19,7 @@ from evaluation.metrics.builtin import METRICS
 from evaluation.plan import columns_of, latency_requests
 from evaluation.predict import measure_latency
 from evaluation.run import measure
-from evaluation.types import FloatArray, IntArray, Outputs
+from evaluation.types import FloatArray, Form, IntArray, Outputs
 from mlops.packaging.bundle import model_digest
 from mlops.packaging.load import PackagedModel, load_model
 from mlops.registry.client import Alias, ModelVersion
@@ -84,6 +84,7 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         latency_ms=mine,
         champion_latency_ms=theirs,
     )
+    answers = _with_beside(answers, release, model, champion)
     advance(0.4)
     write_answers(answers, release.folder)
     found = measure(
@@ -105,6 +106,19 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         {"measurements": len(found.items)},
         f"{holdout.rows:,} rows, {len(found.items)} measurements, {against}",
     )
+
+
+def _with_beside(
+    answers: Answers, release: Release, model: PackagedModel, champion: Champion | None
+) -> Answers:
+    """The answers with what models that write are asked beside the holdout, where the policy has lines about it."""
+    if release.project.policy.task.form is not Form.TEXT:
+        return answers
+    from mlops.release.beside import ask_pairs, ask_variants
+
+    other = champion.model if champion is not None else None
+    asked = ask_variants(release.project, model, other)
+    return replace(answers, variants=asked, pairs=ask_pairs(release.project, model))
 
 
 def _advice(release: Release, outputs: Outputs) -> dict[str, Any]:

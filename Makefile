@@ -6,7 +6,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --for
 # What the served model is made of: the same versions for servers whose other libraries differ.
 MODEL := mlflow|mlflow-skinny|numpy|pandas|scikit-learn|scipy|skops
 
-.PHONY: demo test check bench peers serving-peers lock setup clean
+.PHONY: demo demo-llm test check bench peers serving-peers lock setup clean
 
 setup: .venv/ready
 
@@ -20,6 +20,9 @@ setup: .venv/ready
 
 demo: setup  ## The whole story on this machine, in about a minute
 	$(BIN)/weighbridge demo
+
+demo-llm: setup  ## A prompt chosen, weighed, served, and a worse one stopped: offline, with an embedded model
+	$(BIN)/weighbridge demo --story writing --dir weighbridge-demo-llm
 
 test: setup  ## Every test that this machine can run; says what is missing for the others
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

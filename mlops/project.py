@@ -71,9 +71,8 @@ class Project:
         from mlops.rollout.targets.build import build_target
 
         settings = self.policy.rollout.model_copy(update={"target": target} if target else {})
-        return Rollout(
-            self.home, self.policy.serve, settings, build_target(settings, self.policy.serve, self.home)
-        )
+        serve = self.policy.served
+        return Rollout(self.home, serve, settings, build_target(settings, serve, self.home))
 
     def mlflow(self) -> Any:
         """MLflow, pointed at this project's store; the embedded store keeps its files in the home folder."""

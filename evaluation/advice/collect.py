@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from evaluation.advice.examples import worst_answers
 from evaluation.advice.mitigation import mitigation
 from evaluation.advice.proxies import proxies
 from evaluation.advice.weakest import weakest_slices
@@ -14,7 +15,7 @@ from evaluation.config import CheckConfig, GateConfig, Part, column_of
 from evaluation.metrics.base import Metric
 from evaluation.metrics.builtin import METRICS
 from evaluation.samples import Model, models, with_groups
-from evaluation.types import CheckResult, GateOutcome, Outputs, Task, Verdict
+from evaluation.types import CheckResult, Form, GateOutcome, Outputs, Task, Verdict
 
 _WHOLE = frozenset({"accuracy", "balanced_accuracy", "f1"})
 
@@ -28,13 +29,15 @@ def weaknesses(  # noqa: PLR0913 - keyword-only
     outputs: Outputs,
     gate: GateConfig,
 ) -> dict[str, Any]:
-    """The weakest slices, and the features that tell a sensitive column, as plain JSON values.
+    """The weakest slices, or the worst texts, and the features that tell a sensitive column, as plain JSON values.
 
     frame: the holdout with all of its columns; target: its target's name.
     """
     groups = list(dict.fromkeys(part for check in gate.checks for part in check.groups))
     found: dict[str, Any] = {"proxies": proxies(frame, features, groups) if groups else []}
-    if gate.weakest_slices:
+    if task.form is Form.TEXT:
+        found["worst_answers"] = worst_answers(outputs, frame[target].to_numpy(), gate)
+    elif gate.weakest_slices:
         [model] = models(task, frame[target].to_numpy(), [outputs])
         found["weakest_slices"] = weakest_slices(
             task=task,

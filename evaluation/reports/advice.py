@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evaluation.reports.blocks import Block, Heading, Item, Items, Paragraph, Table
+from evaluation.reports.blocks import Block, Heading, Item, Items, Paragraph, Stack, Table
 from evaluation.reports.evidence import p_text
 from evaluation.reports.numbers import count, number
 
@@ -18,6 +18,8 @@ def advice_blocks(advice: Mapping[str, Any]) -> list[Block]:
         ]
     if proxies := advice.get("proxies"):
         blocks += [Heading("Proxies of sensitive columns"), _proxies(proxies)]
+    for item in advice.get("worst_answers") or ():
+        blocks += [Heading(f"Worst answers by {item['metric']}"), _worst(item["answers"])]
     weakest = advice.get("weakest_slices") or {}
     if weakest.get("slices"):
         blocks += [Heading("Weakest slices"), _weakest(weakest["slices"]), Paragraph(_searched(weakest))]
@@ -55,6 +57,13 @@ def _weakest(found: Sequence[Mapping[str, Any]]) -> Table:
     )
     columns = ("Slice", "Rows", "Loss", "Elsewhere", "Difference", "p after Holm")
     return Table(columns, rows, numbers=frozenset(range(1, 6)))
+
+
+def _worst(found: Sequence[Mapping[str, Any]]) -> Table:
+    rows = tuple(
+        (number(item["score"]), Stack(item["answer"], item["prompt"]), item["reference"]) for item in found
+    )
+    return Table(("Score", "Answer, and what was asked", "Reference"), rows, numbers=frozenset({0}))
 
 
 def _searched(weakest: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 Needs only the extra `client`: none of the packages that train, judge or serve are imported.
 """
 
-from mlops.client.answers import Answer, Prediction
+from mlops.client.answers import Answer, Generated, Generation, Prediction
 from mlops.client.calls import AsyncClient, Client
 from mlops.client.core import Patience
 from mlops.client.errors import CallFailed, Refused, ServerFailed, TooManyRequests, Unreachable
@@ -13,6 +13,8 @@ __all__ = [
     "AsyncClient",
     "CallFailed",
     "Client",
+    "Generated",
+    "Generation",
     "Patience",
     "Prediction",
     "Refused",

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 Scalar = bool | int | float | str
+_ABOUT = ("model", "version", "release_id", "request_id")
+_USAGE = ("prompt_tokens", "completion_tokens", "cost")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,56 @@ class Answer:
     predictions: tuple[Prediction, ...]
 
 
+@dataclass(frozen=True)
+class Generation:
+    """One row's text: sources are the ids of the passages that it was given, cost is by the policy's price table."""
+
+    id: str
+    text: str
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost: float | None = None
+    sources: tuple[str, ...] = ()
+    finish_reason: str | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The texts for one request, in the order of its records, and which model and prompt wrote them."""
+
+    model: str
+    version: str
+    release_id: str
+    request_id: str
+    prompt: str | None
+    generations: tuple[Generation, ...]
+
+
+def read_generated(content: Any) -> Generated:
+    """Read parsed JSON; what a newer server adds is left out.
+
+    Raises KeyError or TypeError for what is no such answer.
+
+    >>> read_generated({"model": "shop", "version": "3", "release_id": "r", "request_id": "q", "prompt": "p/1",
+    ...                 "generations": [{"id": "a", "text": "A mug."}]}).generations[0].text
+    'A mug.'
+    """
+    generations = tuple(
+        Generation(
+            id=row["id"],
+            text=row["text"],
+            sources=tuple(row.get("sources") or ()),
+            finish_reason=row.get("finish_reason"),
+            flags=tuple(row.get("flags") or ()),
+            **{name: (row.get("usage") or {}).get(name) for name in _USAGE},
+        )
+        for row in content["generations"]
+    )
+    about = {name: str(content[name]) for name in _ABOUT}
+    return Generated(generations=generations, prompt=content.get("prompt"), **about)
+
+
 def read_answer(content: Any) -> Answer:
     """Read parsed JSON; what a newer server adds is left out.
 
@@ -40,5 +92,5 @@ def read_answer(content: Any) -> Answer:
         Prediction(row["id"], row["prediction"], row.get("score"), tuple(row.get("flags") or ()))
         for row in content["predictions"]
     )
-    about = {name: str(content[name]) for name in ("model", "version", "release_id", "request_id")}
+    about = {name: str(content[name]) for name in _ABOUT}
     return Answer(predictions=predictions, **about)

@@ -10,7 +10,7 @@ from typing import Any, Self
 import httpx
 from tenacity import AsyncRetrying, Retrying, retry_if_exception
 
-from mlops.client.answers import Answer, Scalar
+from mlops.client.answers import Answer, Generated, Scalar
 from mlops.client.core import Call, Core, Course, Patience, World
 from mlops.client.errors import CallFailed
 
@@ -65,6 +65,11 @@ class Client:
         """
         call, named = self._core.predict(records, ids)
         return self._core.answer(call, named, self._send(call))
+
+    def generate(self, records: Sequence[Mapping[str, Any]], ids: Sequence[str] | None = None) -> Generated:
+        """Texts for these records, in their order, from a model that writes; else as `predict`."""
+        call, named = self._core.generate(records, ids)
+        return self._core.generated(call, named, self._send(call))
 
     def feedback(self, labels: Mapping[str, Scalar]) -> int:
         """Tell what became of answered records, {id: label}; returns how many were taken."""
@@ -145,6 +150,13 @@ class AsyncClient:
         """As Client.predict."""
         call, named = self._core.predict(records, ids)
         return self._core.answer(call, named, await self._send(call))
+
+    async def generate(
+        self, records: Sequence[Mapping[str, Any]], ids: Sequence[str] | None = None
+    ) -> Generated:
+        """As Client.generate."""
+        call, named = self._core.generate(records, ids)
+        return self._core.generated(call, named, await self._send(call))
 
     async def feedback(self, labels: Mapping[str, Scalar]) -> int:
         """As Client.feedback."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tenacity import RetryCallState
 
-from mlops.client.answers import Answer, Scalar, read_answer
+from mlops.client.answers import Answer, Generated, Scalar, read_answer, read_generated
 from mlops.client.errors import CallFailed, Refused, ServerFailed, TooManyRequests, Unreachable
 from mlops.serving.ids import uuid7
 
@@ -131,6 +131,17 @@ class Core:
         self, records: Sequence[Mapping[str, Any]], ids: Sequence[str] | None
     ) -> tuple[Call, list[str]]:
         """The request for these records, and their ids; raises ValueError for what no server would take."""
+        return self._records("/v1/predict", records, ids)
+
+    def generate(
+        self, records: Sequence[Mapping[str, Any]], ids: Sequence[str] | None
+    ) -> tuple[Call, list[str]]:
+        """The same for texts."""
+        return self._records("/v1/generate", records, ids)
+
+    def _records(
+        self, path: str, records: Sequence[Mapping[str, Any]], ids: Sequence[str] | None
+    ) -> tuple[Call, list[str]]:
         if not 0 < len(records) <= self._max_records:
             raise ValueError(
                 f"{len(records)} records in one request; expected 1 to {self._max_records} "
@@ -146,7 +157,7 @@ class Core:
             )
         rows = [dict(record) for record in records]
         body = _json({"records": rows, "ids": named}) or _complain(rows)
-        return Call("POST", "/v1/predict", base, body), named
+        return Call("POST", path, base, body), named
 
     def feedback(self, labels: Mapping[str, Scalar]) -> Call:
         """The request that tells labels by id; raises ValueError for what no server would take."""
@@ -178,6 +189,16 @@ class Core:
         except (KeyError, TypeError, AttributeError):
             answer = None
         if answer is None or [row.id for row in answer.predictions] != list(ids):
+            raise _foreign(call)
+        return answer
+
+    def generated(self, call: Call, ids: Sequence[str], content: Any) -> Generated:
+        """The texts; raises ServerFailed when they are not for these records."""
+        try:
+            answer = read_generated(content)
+        except (KeyError, TypeError, AttributeError):
+            answer = None
+        if answer is None or [row.id for row in answer.generations] != list(ids):
             raise _foreign(call)
         return answer
 

@@ -1,7 +1,8 @@
-"""The demo's two projects: copies of the examples, each a git repository of its own."""
+"""A demo's projects: copies of the examples, each a git repository of its own."""
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.errors import UserError
@@ -32,21 +33,20 @@ def examples_dir() -> Path:
     )
 
 
-def prepare(folder: Path) -> tuple[Project, Project]:
-    """Copy both examples into a folder that is empty or holds an earlier demo; ports are free ones."""
+def prepare(folder: Path, names: Sequence[str]) -> list[Project]:
+    """Copy these examples into a folder that is empty or holds an earlier demo; ports are free ones."""
     if any(folder.iterdir()) and not (folder / _MARK).exists():
         raise UserError(
             f"{folder} is not empty and holds no earlier demo",
             expected="an empty or new folder",
             next_step="weighbridge demo --dir another-folder",
         )
-    for name in ("lending", "flights"):
-        if (folder / name / "weighbridge.yaml").exists():
-            Project.open(folder / name).rollout().stop()
+    for policy in folder.glob("*/weighbridge.yaml"):
+        Project.open(policy.parent).rollout().stop()
     shutil.rmtree(folder)
     folder.mkdir()
     (folder / _MARK).touch()
-    return _copy("lending", folder), _copy("flights", folder)
+    return [_copy(name, folder) for name in names]
 
 
 def make_lending_biased(folder: Path) -> None:
@@ -60,6 +60,23 @@ def make_lending_biased(folder: Path) -> None:
         )
     policy.write_text(changed)
     _commit(folder, "Train on this week's label export")
+
+
+def make_prompt_careless(folder: Path) -> None:
+    """Commit the prompt that the shop-copy example keeps beside the good one: it leaves all to the model."""
+    policy = folder / "weighbridge.yaml"
+    text = policy.read_text()
+    changed = text.replace(
+        "  prompt: prompts/facts.txt\n  system: prompts/facts-system.txt\n",
+        "  prompt: prompts/plain.txt\n",
+        1,
+    )
+    if changed == text:
+        raise UserError(
+            f"{policy} does not hold the lines that the demo changes", expected="the example as shipped"
+        )
+    policy.write_text(changed)
+    _commit(folder, "A shorter prompt")
 
 
 def _copy(name: str, folder: Path) -> Project:

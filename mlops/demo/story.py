@@ -1,11 +1,9 @@
 """The demonstration, told in order; each scene does what a user's command would do."""
 
 import json
-import os
 import queue
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +11,7 @@ from evaluation.errors import EnvironmentProblem
 from evaluation.types import Verdict
 from mlops.demo import projects, traffic
 from mlops.demo.receiver import Receiver, receive
+from mlops.demo.stage import environment, expect, release, scene, short, stop
 from mlops.project import Project
 
 if TYPE_CHECKING:
@@ -31,17 +30,17 @@ def tell(folder: Path, screen: "Console") -> int:
     started = time.perf_counter()
     with ExitStack() as cleanup:
         receiver = cleanup.enter_context(receive())
-        cleanup.enter_context(_environment(folder, receiver))
-        lending, flights = projects.prepare(folder)
+        cleanup.enter_context(environment(folder, receiver))
+        lending, flights = projects.prepare(folder, ("lending", "flights"))
         for project in (lending, flights):
-            cleanup.callback(_stop, project)
-        _scene(screen, "1", "A credit model is weighed, registered and served")
-        good_release(lending, screen)
-        _scene(
+            cleanup.callback(stop, project)
+        scene(screen, "1", "A credit model is weighed, registered and served")
+        goodrelease(lending, screen)
+        scene(
             screen, "2", "A second run trains on labels taken too early, overlooks the young, and is stopped"
         )
-        biased_release(lending, screen)
-        _scene(screen, "3", "A flight-delay model is served month by month, until its monitor speaks")
+        biasedrelease(lending, screen)
+        scene(screen, "3", "A flight-delay model is served month by month, until its monitor speaks")
         month = watched_flights(flights, screen, receiver)
     where_to_look(lending, flights, screen)
     screen.print(
@@ -50,10 +49,10 @@ def tell(folder: Path, screen: "Console") -> int:
     return 0
 
 
-def good_release(project: Project, screen: "Console") -> None:
+def goodrelease(project: Project, screen: "Console") -> None:
     """Release version 1 and ask it one question."""
-    verdict = _release(project, screen)
-    _expect(verdict is Verdict.PASS, f"the first release was decided '{verdict}'")
+    verdict = release(project, screen)
+    expect(verdict is Verdict.PASS, f"the first release was decided '{verdict}'")
     answer = traffic.ask_first_row(project)
     said = answer["predictions"][0]
     screen.print(
@@ -61,13 +60,13 @@ def good_release(project: Project, screen: "Console") -> None:
     )
 
 
-def biased_release(project: Project, screen: "Console") -> None:
+def biasedrelease(project: Project, screen: "Console") -> None:
     """Commit the harmful change, release, and show that the old champion still answers."""
     projects.make_lending_biased(project.folder)
-    verdict = _release(Project.open(project.folder), screen)
-    _expect(verdict is Verdict.FAIL, f"the biased release was decided '{verdict}'")
+    verdict = release(Project.open(project.folder), screen)
+    expect(verdict is Verdict.FAIL, f"the biased release was decided '{verdict}'")
     answer = traffic.ask_first_row(project)
-    _expect(answer["version"] == "1", f"version {answer['version']} answers")
+    expect(answer["version"] == "1", f"version {answer['version']} answers")
     screen.print(f"  version {answer['version']} goes on answering at {traffic.url(project)}")
 
 
@@ -75,8 +74,8 @@ def watched_flights(project: Project, screen: "Console", receiver: Receiver) -> 
     """Release the flight model, then serve the year's months until an alert about drift arrives; returns the month."""
     from mlops.watching import open_watch
 
-    verdict = _release(project, screen)
-    _expect(verdict is Verdict.PASS, f"the flight model was decided '{verdict}'")
+    verdict = release(project, screen)
+    expect(verdict is Verdict.PASS, f"the flight model was decided '{verdict}'")
     look = open_watch(project)
     for month, rows in traffic.months(project):
         served = traffic.serve_rows(project, rows)
@@ -98,18 +97,18 @@ def where_to_look(lending: Project, flights: Project, screen: "Console") -> None
 
     stopped = decided(lending)
     reports = sorted((flights.home / "monitoring").glob("*/report.html"))
-    _scene(screen, "→", "Where to look")
+    scene(screen, "→", "Where to look")
     for what, where in (
         ("decision record", stopped.folder / "decision.json"),
         ("gate report", stopped.folder / "report.html"),
-        ("in plain words", f"weighbridge -p {_short(lending.folder)} explain"),
-        ("take it again", f"weighbridge -p {_short(lending.folder)} replay --all"),
-        ("MLflow", f"weighbridge -p {_short(lending.folder)} mlflow-ui"),
+        ("in plain words", f"weighbridge -p {short(lending.folder)} explain"),
+        ("take it again", f"weighbridge -p {short(lending.folder)} replay --all"),
+        ("MLflow", f"weighbridge -p {short(lending.folder)} mlflow-ui"),
         ("drift report", reports[-1]),
-        ("Evidently", f"weighbridge -p {_short(flights.folder)} drift-ui"),
-        ("serve again", f"weighbridge -p {_short(lending.folder)} deploy"),
+        ("Evidently", f"weighbridge -p {short(flights.folder)} drift-ui"),
+        ("serve again", f"weighbridge -p {short(lending.folder)} deploy"),
     ):
-        screen.print(f"  {what:<16} {_short(where) if isinstance(where, Path) else where}", soft_wrap=True)
+        screen.print(f"  {what:<16} {short(where) if isinstance(where, Path) else where}", soft_wrap=True)
 
 
 def _quality(seen: "WatchPass") -> str:
@@ -122,20 +121,6 @@ def _quality(seen: "WatchPass") -> str:
     return ", ".join(found) or "no metric on labels yet"
 
 
-def _release(project: Project, screen: "Console") -> Verdict:
-    from mlops.cli.context import Steps
-    from mlops.cli.release import conclude
-    from mlops.lock import one_release
-    from mlops.release.run import begin, run_all
-
-    with one_release(project.home), Steps() as steps:
-        current = begin(project)
-        steps.title(f"release {current.id} of {project.policy.model}")
-        verdict = run_all(current, steps)
-    conclude(current, screen)
-    return verdict
-
-
 def _show_alert(receiver: Receiver, screen: "Console") -> None:
     try:
         alert = receiver.arrived.get(timeout=_ALERT_WITHIN_S)
@@ -146,54 +131,3 @@ def _show_alert(receiver: Receiver, screen: "Console") -> None:
     screen.print(f"  [bold red]alert[/bold red] {alert['title']}")
     for line in str(alert["message"]).splitlines()[:6]:
         screen.print(f"        {line}", markup=False)
-
-
-@contextmanager
-def _environment(folder: Path, receiver: Receiver) -> Iterator[None]:
-    """The demo has its own store and its own receiver, whatever the shell has set; both end with it."""
-    changed: dict[str, str | None] = {
-        "ALERT_URL": receiver.address,
-        "MLFLOW_TRACKING_URI": None,
-        "WEIGHBRIDGE_HOME": None,
-        "GITHUB_OUTPUT": None,
-    }
-    before = {name: os.environ.get(name) for name in changed}
-    folder.mkdir(parents=True, exist_ok=True)
-    _set(changed)
-    try:
-        yield
-    finally:
-        _set(before)
-
-
-def _set(values: dict[str, str | None]) -> None:
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
-
-
-def _stop(project: Project) -> None:
-    project.rollout().stop()
-
-
-def _scene(screen: "Console", number: str, title: str) -> None:
-    screen.print(f"\n[bold]{number}  {title}[/bold]")
-
-
-def _expect(held: bool, found: str) -> None:
-    if not held:
-        raise EnvironmentProblem(
-            f"the demonstration went another way: {found}",
-            expected="the story that the README tells",
-            next_step="weighbridge demo --dir another-folder, and report it with the decision record",
-        )
-
-
-def _short(path: Path) -> str:
-    """Relative to where the user is, when it lies below."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -10,7 +10,7 @@ from evaluation.errors import EnvironmentProblem
 from mlops.data.table import read_table
 from mlops.project import Project
 
-_BATCH = 250
+_BATCH, _TEXTS = 250, 10
 _LOGGED_WITHIN_S = 15.0
 
 
@@ -26,6 +26,22 @@ def ask_first_row(project: Project) -> dict[str, Any]:
     """Ask for the first row of the holdout."""
     rows = next(project.dataset.holdout.batches(project.dataset.features, rows=1)).to_dicts()
     return _post(url(project), "/v1/predict", {"records": rows})
+
+
+def ask_for_text(project: Project) -> dict[str, Any]:
+    """Ask for a text about the first row of the holdout."""
+    rows = next(project.dataset.holdout.batches(project.dataset.features, rows=1)).to_dicts()
+    return _post(url(project), "/v1/generate", {"records": rows})
+
+
+def ask_for_texts(project: Project, rows: pl.DataFrame) -> int:
+    """Ask for a text about every row, a few at a time; returns how many there were."""
+    address, last = url(project), ""
+    for part in rows.select(project.dataset.features).iter_slices(_TEXTS):
+        answer = _post(address, "/v1/generate", {"records": part.to_dicts()})
+        last = answer["generations"][-1]["id"]
+    _wait_until_logged(project, last, labelled=False)
+    return rows.height
 
 
 def months(project: Project) -> Iterator[tuple[int, pl.DataFrame]]:
@@ -52,12 +68,13 @@ def serve_rows(project: Project, rows: pl.DataFrame) -> int:
     return answered
 
 
-def _wait_until_logged(project: Project, last_id: str) -> None:
-    """The log is written behind the requests; the monitor should look when the month is in it, labels and all."""
+def _wait_until_logged(project: Project, last_id: str, *, labelled: bool = True) -> None:
+    """The log is written behind the requests; the monitor should look when all is in it, labels where there are."""
     deadline = time.monotonic() + _LOGGED_WITHIN_S
     while time.monotonic() < deadline:
         newest = project.request_log.read(model=project.policy.model, last=_BATCH)
-        if newest.filter((pl.col("id") == last_id) & pl.col("target").is_not_null()).height:
+        found = newest.filter(pl.col("id") == last_id)
+        if found.height and (not labelled or found["target"].null_count() == 0):
             return
         time.sleep(0.1)
     raise EnvironmentProblem(

@@ -7,6 +7,7 @@ from pydantic import Field
 from evaluation.config import Section
 from evaluation.llm.config import BudgetConfig, EndpointConfig
 from evaluation.llm.values import Sampling
+from mlops.generation.retrieval.config import RetrievalConfig
 
 _TEXT = r"^[^\x00]+\.txt$"
 ENTRYPOINT = "mlops.generation.build:build"
@@ -38,12 +39,20 @@ class GenerateConfig(Section):
     )
     endpoint: EndpointConfig = Field(default_factory=EndpointConfig)
     sampling: SamplingConfig = Field(default_factory=SamplingConfig)
+    retrieval: RetrievalConfig | None = Field(
+        None, description="Passages that are looked up for each case and fill {context}; for task: rag."
+    )
     budget: BudgetConfig = Field(
         default_factory=BudgetConfig,
         description="What one evaluation may spend; serving is bound by `serve`.",
     )
     seed: int = Field(0, ge=0, lt=2**32)
     requirements: tuple[str, ...] = Field((), description="What the model needs beyond Weighbridge.")
+
+    @property
+    def environment(self) -> tuple[str, ...]:
+        """Names of the variables that a server of such a model reads."""
+        return () if self.endpoint.key is None else (self.endpoint.key,)
 
     @property
     def params(self) -> dict[str, Any]:

@@ -26,6 +26,12 @@ class GeneratorModel:
     replies: Path | None = None
     classes: tuple[Any, ...] = ()
 
+    @property
+    def prompt(self) -> str | None:
+        """The version of its prompt in the prompt registry, as NAME/VERSION."""
+        found = self.facts.get("prompt")
+        return None if found is None else f"{found['name']}/{found['version']}"
+
     @classmethod
     def load(
         cls, folder: Path, inputs: tuple[InputField, ...], facts: Mapping[str, Any], replies: Path | None

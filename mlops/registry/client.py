@@ -8,6 +8,7 @@ from typing import Any
 
 from evaluation.errors import UserError
 from mlops.mlflow_store import store_errors
+from mlops.registry.prompts import PromptVersion
 
 _TAG = "weighbridge."
 _EVIDENCE = "weighbridge"
@@ -106,6 +107,11 @@ class Registry:
                     self._client.delete_registered_model_alias(self.model, alias.value)
             else:
                 self._client.set_registered_model_alias(self.model, alias.value, version)
+
+    def point_prompt(self, prompt: PromptVersion, alias: Alias) -> None:
+        """Let an alias name a version of a prompt."""
+        with store_errors(self._uri):
+            self._client.set_prompt_alias(prompt.name, alias.value, int(prompt.version))
 
     def log_evidence(self, run_id: str, files: list[Path]) -> None:
         """Keep a release's evidence with its run."""

@@ -40,8 +40,3 @@ def register_prompt(mlflow: Any, name: str, template: str, variables: tuple[str,
                 return PromptVersion(name, str(known.version))
     made = client.register_prompt(name=name, template=text)
     return PromptVersion(name, str(made.version))
-
-
-def point_prompt(mlflow: Any, prompt: PromptVersion, alias: str) -> None:
-    """Let an alias name this version of the text."""
-    mlflow.MlflowClient().set_prompt_alias(prompt.name, alias, int(prompt.version))

@@ -39,7 +39,7 @@ from mlops.serving.reload import Follower, Seat
 from mlops.serving.routes.docs import docs_routes
 from mlops.serving.routes.jobs import job_routes
 from mlops.serving.routes.operation import Readiness, operation_routes
-from mlops.serving.routes.predict import plain, predict_routes
+from mlops.serving.routes.predict import answer_routes, plain
 from mlops.serving.settings import Settings
 from mlops.serving.tracing import UNTRACED, Trace, Tracing, is_wanted
 from mlops.serving.version import ServedModel, ServedVersion
@@ -140,7 +140,7 @@ def create_app(  # noqa: PLR0913 - what it is put together from
         },
     )
     app.state.readiness = readiness
-    answers = predict_routes(handler, metrics, jobs)
+    answers = answer_routes(handler, metrics, jobs)
     # FastAPI describes these two; its own way to an endpoint would take about as long as everything else on theirs.
     app.router.routes.extend(plain(answers))
     app.include_router(job_routes(jobs))

@@ -8,13 +8,26 @@ waits and many do not go in halves. How many rows go into a call follows from wh
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Row = tuple[Any, ...]
-Said = tuple[list[Any], list[float | None]]
+
+
+class Said(NamedTuple):
+    """A label and a score for every row; of texts also what is known of each, else no facts at all."""
+
+    labels: list[Any]
+    scores: list[float | None]
+    facts: Sequence[Mapping[str, Any]] = ()
+
+    def part(self, start: int, end: int) -> "Said":
+        """The same of some rows."""
+        return Said(self.labels[start:end], self.scores[start:end], self.facts[start:end])
+
+
 Ask = Callable[[Sequence[Row]], Said]
 
 # Together does not pay where twice the rows cost nearly twice the time.
@@ -224,7 +237,7 @@ class Batcher:
         """In the model's thread: one call for all; if that fails, one for each, so that one's rows fail nobody else."""
         try:
             rows = [row for waiting in batch for row in waiting.rows]
-            labels, scores = self._timed(rows, [waiting.wait for waiting in batch])
+            said = self._timed(rows, [waiting.wait for waiting in batch])
         except Exception as error:  # noqa: BLE001 - told to whoever asked
             if len(batch) == 1:
                 _tell(batch, [error])
@@ -235,7 +248,7 @@ class Batcher:
         start = 0
         for waiting in batch:
             end = start + len(waiting.rows)
-            answers.append((labels[start:end], scores[start:end]))
+            answers.append(said.part(start, end))
             start = end
         _tell(batch, answers)
 

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.routing import BaseRoute
 
+from evaluation.types import Form as AnswerForm
 from mlops.serving.access.config import AccessConfig
 from mlops.serving.described_door import add_door
 from mlops.serving.handler import Form, Handler
@@ -41,9 +42,13 @@ def openapi(
                 "many": (schemas.many, {"records": [example]}),
                 "columns": (schemas.columns, {"columns": {name: [value] for name, value in example.items()}}),
             }
-            _add_body(document, "/v1/predict", forms)
-            _add_arrow(document, "/v1/predict")
-            label = {"labels": [{"id": f"{uuid7()}-0", "label": 1}]}
+            if "/v1/generate" in document["paths"]:
+                _add_body(document, "/v1/generate", forms)
+            else:
+                _add_body(document, "/v1/predict", forms)
+                _add_arrow(document, "/v1/predict")
+            truth = "a good answer" if bundle.task.form is AnswerForm.TEXT else 1
+            label = {"labels": [{"id": f"{uuid7()}-0", "label": truth}]}
             _add_body(document, "/v1/feedback", {"labels": (schemas.feedback, label)})
             add_door(document, access)
             app.openapi_schema = document

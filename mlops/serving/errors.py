@@ -11,6 +11,7 @@ RequestProblem
 ├── Rejected     422  the policy refuses a value, or the answer to it; names the fields
 ├── TooMany      429  this caller asks more often than it may
 ├── ModelFailed  500  the model raised, or gave something that is no prediction
+├── Unanswered   503  the language model behind the model gave no answer
 ├── Busy         503  the request log takes no more labels for now
 ├── NotRecorded  503  the journal could not keep the request, which it promises for every answer
 ├── Full         503  as many requests are in the house as it takes
@@ -112,6 +113,12 @@ class ModelFailed(RequestProblem):
     """The model raised, or gave something that is no prediction."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class Unanswered(RequestProblem):
+    """The language model behind the model gave no answer; why is told in one word."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class Busy(RequestProblem):

@@ -11,11 +11,12 @@ from typing import Any
 
 import anyio
 
+from evaluation.types import Form as AnswerForm
 from evaluation.types import Task
 from mlops.serving.access.callers import ANYONE, Caller
 from mlops.serving.batching import Row, Said
 from mlops.serving.body import parse
-from mlops.serving.errors import FieldProblem, Invalid, ModelFailed
+from mlops.serving.errors import FieldProblem, Invalid, ModelFailed, RequestProblem
 from mlops.serving.ids import uuid7
 from mlops.serving.log.writer import RequestLogWriter
 from mlops.serving.schemas import Asked, Label, validate
@@ -67,6 +68,58 @@ class Answer:
     request_id: str
     predictions: list[Prediction]
 
+    @property
+    def count(self) -> int:
+        """How many rows were answered."""
+        return len(self.predictions)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens as the language model counted them, None where it does not tell; cost by the policy's price table."""
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost: float | None
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One row's text. sources: ids of the passages that it was given, best first; finish_reason: stop, length, ..."""
+
+    id: str
+    text: str
+    usage: Usage
+    sources: list[str]
+    finish_reason: str | None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The answer to one request for texts; prompt: the version of the prompt that wrote them, as NAME/VERSION."""
+
+    model: str
+    version: str
+    release_id: str
+    request_id: str
+    prompt: str | None
+    generations: list[Generation]
+
+    @property
+    def count(self) -> int:
+        """How many rows were answered."""
+        return len(self.generations)
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """What the model said of a request's rows, guarded and in the log."""
+
+    ids: list[str]
+    said: Said
+    flags: list[tuple[str, ...]]
+
 
 @dataclass(frozen=True)
 class Accepted:
@@ -101,25 +154,50 @@ class Handler:
         """
         version = self.version
         with version:
-            return await self._predict(version, body, call, form)
+            found = await self._answer(version, body, call, form)
+        bundle = version.bundle
+        rows = zip(found.ids, found.said.labels, found.said.scores, found.flags, strict=True)
+        predictions = [Prediction(*row) for row in rows]
+        return Answer(bundle.model, bundle.version, bundle.release_id, call.request_id, predictions)
 
-    async def _predict(self, version: ServedVersion, body: bytes, call: Call, form: Form) -> Answer:
+    async def generate(self, body: bytes, call: Call) -> Generated:
+        """Write a text for each record in a body, and put them into the log.
+
+        Raises as `predict` does, and Unanswered where the language model gave no text for any of them.
+        """
+        version = self.version
+        with version:
+            found = await self._answer(version, body, call, Form.JSON)
+        bundle = version.bundle
+        rows = zip(found.ids, found.said.labels, found.said.facts, found.flags, strict=True)
+        generations = [
+            Generation(
+                id=id_,
+                text=text,
+                usage=Usage(facts.get("prompt_tokens"), facts.get("completion_tokens"), facts.get("cost")),
+                sources=list(facts.get("sources") or ()),
+                finish_reason=facts.get("finish_reason"),
+                flags=flags,
+            )
+            for id_, text, facts, flags in rows
+        ]
+        return Generated(
+            bundle.model, bundle.version, bundle.release_id, call.request_id, version.prompt, generations
+        )
+
+    async def _answer(self, version: ServedVersion, body: bytes, call: Call, form: Form) -> _Answered:
         started = time.perf_counter()
         with self._steps.step("validate"):
             asked = await _read(version, body, form)
             rows, seen = version.guards.before(asked.rows) if version.guards.active else (asked.rows, None)
-        labels, scores = await self._ask(version, rows, call)
-        labels, scores, said = version.guards.after(labels, scores)
-        flags = (
-            said if seen is None else [(*before, *after) for before, after in zip(seen, said, strict=True)]
-        )
+        said = await self._ask(version, rows, call)
+        labels, scores, after = version.guards.after(said.labels, said.scores)
+        flags = after if seen is None else [(*was, *now) for was, now in zip(seen, after, strict=True)]
         latency_ms = (time.perf_counter() - started) * 1000
-        ids = _record_ids(asked)
-        predictions = [Prediction(*each) for each in zip(ids, labels, scores, flags, strict=True)]
+        answered = _Answered(_record_ids(asked), Said(labels, scores, said.facts), flags)
         with self._steps.step("log"):
-            await self._writer.record(self._records(version, rows, predictions, latency_ms, call))
-        bundle = version.bundle
-        return Answer(bundle.model, bundle.version, bundle.release_id, call.request_id, predictions)
+            await self._writer.record(self._records(version, rows, answered, latency_ms, call))
+        return answered
 
     async def feedback(self, body: bytes) -> Accepted:
         """Take the labels in a JSON body for the log. Raises BadSyntax, Invalid, Busy or NotRecorded."""
@@ -138,6 +216,8 @@ class Handler:
         try:
             with self._steps.step("model", version.facts):
                 return await version.batcher.submit(rows)
+        except RequestProblem:
+            raise
         except Exception as error:
             # The message may quote the caller's values; where it happened does not.
             where = "".join(traceback.format_tb(error.__traceback__)[-4:])
@@ -149,7 +229,7 @@ class Handler:
         self,
         version: ServedVersion,
         rows: Sequence[Row],
-        predictions: Sequence[Prediction],
+        answered: _Answered,
         latency_ms: float,
         call: Call,
     ) -> list[RequestRecord]:
@@ -157,19 +237,21 @@ class Handler:
         names, bundle = version.schemas.names, version.bundle
         return [
             RequestRecord(
-                id=said.id,
+                id=id_,
                 at=at,
                 model=bundle.model,
                 version=bundle.version,
                 release_id=bundle.release_id,
                 latency_ms=latency_ms,
-                label=said.prediction,
-                score=said.score,
+                label=label,
+                score=score,
                 inputs=dict(zip(names, row, strict=True)),
-                guards=said.flags,
+                guards=flags,
                 caller=None if call.caller is ANYONE else call.caller.id,
             )
-            for row, said in zip(rows, predictions, strict=True)
+            for row, id_, label, score, flags in zip(
+                rows, answered.ids, answered.said.labels, answered.said.scores, answered.flags, strict=True
+            )
         ]
 
 
@@ -191,7 +273,11 @@ def _parse(version: ServedVersion, body: bytes, form: Form) -> Asked:
 def _truth(task: Task, known: dict[Any, Any], label: Label, number: int) -> Scalar:
     """The label as the model names it: 1, 1.0 and true are the same class to a caller."""
     field = f"labels.{number}.label"
-    if task is Task.REGRESSION:
+    if task.form is AnswerForm.TEXT:
+        if not isinstance(label.label, str):
+            raise Invalid("a label does not fit", [FieldProblem(field, "should be a text")])
+        return label.label
+    if task.form is AnswerForm.NUMBER:
         if isinstance(label.label, bool | str):
             raise Invalid("a label does not fit", [FieldProblem(field, "should be a number")])
         return float(label.label)

@@ -12,12 +12,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from evaluation.types import Outputs
+from evaluation.types import Form, Outputs
 from mlops.packaging.bundle import Bundle
 from mlops.packaging.load import InputField
 from mlops.packaging.ranges import Ranges
 from mlops.serving.batching import Batcher, Cost, Row, Said
 from mlops.serving.config import ServeConfig
+from mlops.serving.errors import Unanswered
 from mlops.serving.example import typical_record
 from mlops.serving.guards.findings import Count, count_nothing
 from mlops.serving.guards.guards import Guards
@@ -80,11 +81,13 @@ class ServedVersion:
         self._steps = steps
         self._inside = 0
         self._empty: asyncio.Event | None = None
-        cost = self._warm_up()
+        # A language model is asked over the network, for every text anew: together costs as much as apart.
+        writes = bundle.task.form is Form.TEXT
+        cost = self._warm_up(_TRIAL_ROWS[:1] if writes else _TRIAL_ROWS, 1 if writes else _TRIALS)
         self.batcher = Batcher(
             self._ask,
-            cost=cost if config.batching == "auto" else None,
-            threads=threads,
+            cost=cost if config.batching == "auto" and not writes else None,
+            threads=config.max_in_flight if writes else threads,
             done=done,
             waited=self._waited,
         )
@@ -107,13 +110,13 @@ class ServedVersion:
         # What is of no use any more may lie among that which the start left out of collections.
         gc.unfreeze()
 
-    def _warm_up(self) -> Cost:
+    def _warm_up(self, sizes: Sequence[int], trials: int) -> Cost:
         """Ask the model a few times, unlogged: what it does only once is then done, and what calls cost is known."""
         cost = Cost()
         try:
             row = self.schemas.read({"record": dict(self.example)}).rows[0]
-            for trial in range(_TRIALS):
-                for rows in _TRIAL_ROWS:
+            for trial in range(trials):
+                for rows in sizes:
                     began = time.perf_counter()
                     self._ask([row] * rows)
                     if trial:
@@ -131,6 +134,12 @@ class ServedVersion:
             "weighbridge.release": self.bundle.release_id,
         }
 
+    @cached_property
+    def prompt(self) -> str | None:
+        """The version of the prompt that it writes by, as NAME/VERSION; None for a model without."""
+        found = getattr(self._model, "prompt", None)
+        return found if isinstance(found, str) else None
+
     def _waited(self, since_s: float, until_s: float, rows: int) -> None:
         self._steps.passed("batch wait", since_s, until_s, {"weighbridge.batch.rows": rows})
 
@@ -139,8 +148,15 @@ class ServedVersion:
 
 
 def _plain(outputs: Outputs, count: int) -> Said:
-    """Predictions as JSON's own types; raises ValueError or TypeError for what is no prediction."""
+    """Predictions as JSON's own types.
+
+    Raises Unanswered where a text could not be had, ValueError or TypeError for what is no prediction.
+    """
     labels: list[Any] = outputs.labels.tolist()
+    facts = [] if outputs.facts is None else outputs.facts.to_dicts()
+    if failed := [str(each["problem"]) for each in facts if each.get("problem")]:
+        # What follows the kind of a failure may name the endpoint.
+        raise Unanswered(f"the language model gave no answer: {failed[0].partition(':')[0]}")
     scores: list[float | None] = [None] * count
     if outputs.scores is not None:
         found = outputs.scores if outputs.scores.ndim == 1 else np.max(outputs.scores, axis=1)
@@ -152,4 +168,4 @@ def _plain(outputs: Outputs, count: int) -> Said:
     numbers = [value for value in (*labels, *scores) if isinstance(value, float)]
     if not all(map(math.isfinite, numbers)):
         raise ValueError("a prediction that is not finite")
-    return labels, scores
+    return Said(labels, scores, facts)

@@ -27,6 +27,7 @@ FREE_PREFIX = "/health/"
 # One of these scopes opens a route. What is not named here needs admin, so a new route is closed at first.
 NEEDED: dict[str, frozenset[Scope]] = {
     "/v1/predict": frozenset({Scope.PREDICT}),
+    "/v1/generate": frozenset({Scope.PREDICT}),
     "/v1/feedback": frozenset({Scope.FEEDBACK}),
     "/docs": frozenset({Scope.PREDICT, Scope.ADMIN}),
     "/openapi.json": frozenset({Scope.PREDICT, Scope.ADMIN}),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evaluation.errors import UserError
-from evaluation.types import Task
+from evaluation.types import Form, Task
 from mlops.serving.errors import ModelFailed
 from mlops.serving.guards.config import Action, OutputGuards
 from mlops.serving.guards.findings import Findings
@@ -16,7 +16,7 @@ _FIELD = "prediction"
 
 @dataclass(frozen=True)
 class AnswerGuard:
-    """The bounds of a regression's answers, infinite where open, or the classes of a classification."""
+    """The bounds of numbers, infinite where open, or the classes of a classification; texts have neither."""
 
     task: Task
     classes: frozenset[Any]
@@ -29,7 +29,7 @@ class AnswerGuard:
         """Take the bounds from the policy; raises UserError for bounds of a classification."""
         low = -math.inf if config.low is None else config.low
         high = math.inf if config.high is None else config.high
-        if task is not Task.REGRESSION and (low, high) != (-math.inf, math.inf):
+        if task.form is not Form.NUMBER and (low, high) != (-math.inf, math.inf):
             raise UserError(
                 f"serve.guards.outputs has bounds, but the task is {task}",
                 expected="bounds for a regression; a score is between 0 and 1 anyway, a label one of the classes",
@@ -42,7 +42,11 @@ class AnswerGuard:
 
         Raises ModelFailed, without the answer: it may repeat what the caller sent.
         """
-        if self.task is Task.REGRESSION:
+        if self.task.form is Form.TEXT:
+            if not all(isinstance(label, str) for label in labels):
+                raise ModelFailed("the model gave an answer that is no text")
+            return
+        if self.task.form is Form.NUMBER:
             if not all(map(_is_number, labels)):
                 raise ModelFailed("the model gave a prediction that is no number")
             return

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from pydantic_core import to_json
 
 from mlops.serving.errors import Busy, Invalid, RequestProblem, problem_json
-from mlops.serving.handler import Answer, Call
+from mlops.serving.handler import Answer, Call, Generated
 from mlops.serving.ids import uuid7
 from mlops.serving.jobs.addresses import Place
 from mlops.serving.jobs.config import JobsConfig
@@ -26,7 +26,7 @@ _LOG = logging.getLogger("weighbridge.jobs")
 _LOOK_EVERY_S = 5.0
 _POSTS_AT_ONCE = 16
 _LOST = "lost"
-Ask = Callable[[], Awaitable[Answer]]
+Ask = Callable[[], Awaitable[Answer | Generated]]
 
 
 class Counts(Protocol):
@@ -178,7 +178,7 @@ class Jobs:
             _LOG.error("unexpected error", extra={"facts": facts})
             problem = problem_json(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error", job.request_id)
         else:
-            self._counts.predicted(len(answer.predictions), lane)
+            self._counts.predicted(answer.count, lane)
         if problem is None:
             await self._end(job, State.DONE, to_json({"answer": answer}))
         else:

@@ -1,4 +1,4 @@
-"""POST /v1/predict and POST /v1/feedback."""
+"""POST /v1/predict or /v1/generate, and POST /v1/feedback."""
 
 from functools import partial
 from http import HTTPStatus
@@ -11,30 +11,44 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
+from evaluation.types import Form as AnswerForm
 from mlops.serving.access.callers import ANYONE
 from mlops.serving.errors import WrongType
-from mlops.serving.handler import Accepted, Answer, Call, Form, Handler
+from mlops.serving.handler import Accepted, Answer, Call, Form, Generated, Handler
 from mlops.serving.jobs.accept import accept, prefers_async
 from mlops.serving.jobs.jobs import Jobs
 from mlops.serving.metrics import Metrics
 
 # Those of the door and of its limits are described where they are on.
 _REFUSALS = (400, 408, 413, 415, 422, 500, 503, 504)
+_LATER: dict[int | str, dict[str, Any]] = {
+    202: {"description": "Taken as a job, as `Prefer: respond-async` asks; its place is in Location"}
+}
 
 
-def predict_routes(handler: Handler, metrics: Metrics, jobs: Jobs) -> APIRouter:
-    """Hand bodies to the handler, at once, or as a job where the caller prefers that."""
+def answer_routes(handler: Handler, metrics: Metrics, jobs: Jobs) -> APIRouter:
+    """Hand bodies to the handler, at once, or as a job where the caller prefers that.
+
+    A model that writes has /v1/generate in place of /v1/predict.
+    """
     router = APIRouter(prefix="/v1", tags=["answers"])
-    refusals: dict[int | str, dict[str, Any]] = {
-        status: {"description": HTTPStatus(status).phrase, "content": {"application/problem+json": {}}}
-        for status in _REFUSALS
-    }
+    if handler.version.bundle.task.form is AnswerForm.TEXT:
+        _add_generate(router, handler, metrics, jobs)
+    else:
+        _add_predict(router, handler, metrics, jobs)
 
-    later: dict[int | str, dict[str, Any]] = {
-        202: {"description": "Taken as a job, as `Prefer: respond-async` asks; its place is in Location"}
-    }
+    @router.post("/feedback", response_model=Accepted, responses=_refusals())
+    async def feedback(request: Request) -> Response:
+        """Tell what became of answered records."""
+        form_of(request, Form.JSON)
+        accepted = await handler.feedback(await request.body())
+        return Response(to_json(accepted), media_type="application/json")
 
-    @router.post("/predict", response_model=Answer, responses=refusals | later)
+    return router
+
+
+def _add_predict(router: APIRouter, handler: Handler, metrics: Metrics, jobs: Jobs) -> None:
+    @router.post("/predict", response_model=Answer, responses=_refusals() | _LATER)
     async def predict(request: Request) -> Response:
         """Answer for one record, a list of records, or a list of values a column; in Arrow what is sent as Arrow."""
         form = form_of(request, *Form)
@@ -44,17 +58,29 @@ def predict_routes(handler: Handler, metrics: Metrics, jobs: Jobs) -> APIRouter:
         # Whatever becomes of it, it is counted for the version that it meets now.
         lane = request.state.lane = metrics.lane
         answer = await handler.predict(body, call, form)
-        metrics.predicted(len(answer.predictions), lane)
+        metrics.predicted(answer.count, lane)
         return Response(_written(answer, form), media_type=form)
 
-    @router.post("/feedback", response_model=Accepted, responses=refusals)
-    async def feedback(request: Request) -> Response:
-        """Tell what became of answered records."""
-        form_of(request, Form.JSON)
-        accepted = await handler.feedback(await request.body())
-        return Response(to_json(accepted), media_type="application/json")
 
-    return router
+def _add_generate(router: APIRouter, handler: Handler, metrics: Metrics, jobs: Jobs) -> None:
+    @router.post("/generate", response_model=Generated, responses=_refusals() | _LATER)
+    async def generate(request: Request) -> Response:
+        """Write a text for one record, a list of records, or a list of values a column."""
+        form_of(request, Form.JSON)
+        body, call = await request.body(), call_of(request)
+        if prefers_async(request.headers.getlist("prefer")):
+            return await accept(jobs, request, partial(handler.generate, body, call), call)
+        lane = request.state.lane = metrics.lane
+        answer = await handler.generate(body, call)
+        metrics.predicted(answer.count, lane)
+        return Response(to_json(answer), media_type="application/json")
+
+
+def _refusals() -> dict[int | str, dict[str, Any]]:
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {"application/problem+json": {}}}
+        for status in _REFUSALS
+    }
 
 
 class Plain(Route):

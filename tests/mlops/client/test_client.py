@@ -15,6 +15,7 @@ from mlops.client import (
     AsyncClient,
     CallFailed,
     Client,
+    Generation,
     Patience,
     Prediction,
     Refused,
@@ -372,6 +373,44 @@ class TestErrors:
         with pytest.raises(ValueError, match="the key is no text for a header") as caught:
             Client(URL, key=key)
         assert key not in str(caught.value)
+
+
+def test_a_text_comes_with_what_it_took():
+    def answer(request):
+        rows = [
+            {
+                "id": name,
+                "text": "A mug.",
+                "usage": {"prompt_tokens": 7, "cost": 0.5},
+                "sources": ["d-1"],
+                "new": 0,
+            }
+            for name in json.loads(request.content)["ids"]
+        ]
+        about = {
+            "model": "shop",
+            "version": "3",
+            "release_id": "r",
+            "request_id": "q",
+            "prompt": "shop.facts/2",
+        }
+        return httpx.Response(200, json={**about, "generations": rows})
+
+    server = Server(answer)
+    found = server.client().generate([{"title": "RED MUG"}], ids=["a"])
+    (request,) = server.seen
+    assert request.url == f"{URL}/v1/generate"
+    assert found.prompt == "shop.facts/2"
+    assert found.generations == (Generation("a", "A mug.", 7, None, 0.5, ("d-1",)),)
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"generations": [{"id": "a"}]}, {"generations": [{"id": "b", "text": ""}]}]
+)
+def test_what_is_no_text_for_these_records_is_the_servers_fault(content):
+    about = {"model": "shop", "version": "3", "release_id": "r", "request_id": "q"}
+    with pytest.raises(ServerFailed, match="not the answer"):
+        Server(httpx.Response(200, json={**about, **content})).client().generate([{"t": "x"}], ids=["a"])
 
 
 def test_it_brings_nothing_heavy():

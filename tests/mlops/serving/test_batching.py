@@ -6,7 +6,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from mlops.serving.batching import Batcher, Cost
+from mlops.serving.batching import Batcher, Cost, Said
 
 
 def learnt(fixed=0.002, each=0.00001):
@@ -30,11 +30,12 @@ class Model:
         self.calls.append(len(rows))
         if any(row == (self.bad,) for row in rows):
             raise ValueError("cannot double")
-        return [2 * value for (value,) in rows], [value / 100 for (value,) in rows]
+        return Said([2 * value for (value,) in rows], [value / 100 for (value,) in rows])
 
 
 async def ask(batcher, values):
-    return await batcher.submit([(value,) for value in values])
+    said = await batcher.submit([(value,) for value in values])
+    return said.labels, said.scores
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""The demonstration of models that write, told in order: choose, weigh, serve, stop a worse one, see drift."""
+
+import json
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evaluation.types import Verdict
+from mlops.data.table import read_table
+from mlops.demo import projects, traffic
+from mlops.demo.receiver import receive
+from mlops.demo.stage import environment, expect, release, scene, short, stop
+from mlops.project import Project
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def tell_writing(folder: Path, screen: "Console") -> int:
+    """Run the demonstration in a folder; returns the exit code.
+
+    Raises EnvironmentProblem when the story does not go as it must.
+    """
+    started = time.perf_counter()
+    with ExitStack() as cleanup:
+        receiver = cleanup.enter_context(receive())
+        cleanup.enter_context(environment(folder, receiver))
+        [shop] = projects.prepare(folder, ("shop-copy",))
+        cleanup.callback(stop, shop)
+        scene(
+            screen,
+            "1",
+            "Two prompts and two ways to draw words are compared on examples that the gate does not see",
+        )
+        compare(shop, screen)
+        scene(screen, "2", "The better prompt is weighed, registered and served")
+        good_prompt(shop, screen)
+        scene(screen, "3", "Somebody simplifies the prompt, and the gate stops it")
+        careless_prompt(shop, screen)
+        scene(screen, "4", "Next year's titles come in, and the monitor speaks")
+        later_titles(shop, screen)
+    screen.print(f"\n[green]✓[/green] {time.perf_counter() - started:.0f} s in all")
+    return 0
+
+
+def compare(project: Project, screen: "Console") -> None:
+    """Ask every candidate of the policy, and show which may be best."""
+    from mlops.cli.compare import show
+    from mlops.compare.run import compare as compare_candidates
+
+    show(compare_candidates(project), screen)
+
+
+def good_prompt(project: Project, screen: "Console") -> None:
+    """Release version 1 and ask it for one text."""
+    verdict = release(project, screen)
+    expect(verdict is Verdict.PASS, f"the first release was decided '{verdict}'")
+    answer = traffic.ask_for_text(project)
+    said = answer["generations"][0]
+    screen.print(
+        f"  POST {traffic.url(project)}/v1/generate -> {json.dumps(said['text'])}, prompt {answer['prompt']}"
+    )
+
+
+def careless_prompt(project: Project, screen: "Console") -> None:
+    """Commit a prompt that leaves everything to the model, release, and show what it wrote."""
+    projects.make_prompt_careless(project.folder)
+    changed = Project.open(project.folder)
+    verdict = release(changed, screen)
+    expect(verdict is Verdict.FAIL, f"the careless prompt was decided '{verdict}'")
+    for item in worst_answers(changed)[:2]:
+        worst = item["answers"][0]
+        screen.print(f"  worst by {item['metric']} ({worst['score']:.2f}): {worst['answer']}", markup=False)
+    answer = traffic.ask_for_text(changed)
+    expect(answer["version"] == "1", f"version {answer['version']} answers")
+    screen.print(f"  version {answer['version']} goes on answering at {traffic.url(changed)}")
+
+
+def worst_answers(project: Project) -> list[dict[str, object]]:
+    """What the newest decision shows of each text metric."""
+    from mlops.decision.record import FILE_NAME, DecisionRecord
+    from mlops.release.run import decided
+
+    record = DecisionRecord.read(decided(project).folder / FILE_NAME)
+    found: list[dict[str, object]] = record.content["advice"].get("worst_answers") or []
+    return found
+
+
+def later_titles(project: Project, screen: "Console") -> None:
+    """Ask for texts about later titles, and let the monitor look."""
+    from mlops.watching import open_watch
+
+    rows = read_table(project.folder / "data" / "later.csv")
+    served = traffic.ask_for_texts(project, rows)
+    seen = open_watch(project)()
+    drifted = [item for item in seen.findings if item.check == "drift" and item.verdict is Verdict.FAIL]
+    expect(bool(drifted), "later titles were not told from earlier ones")
+    screen.print(f"  {served} texts")
+    for item in drifted:
+        screen.print(f"  [bold red]drift[/bold red] {item.message}")
+    reports = sorted((project.home / "monitoring").glob("*/report.html"))
+    screen.print(f"  drift report     {short(reports[-1])}", soft_wrap=True)

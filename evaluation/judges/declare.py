@@ -91,7 +91,7 @@ def _others(config: JudgeConfig, rows: TextRows) -> list[str] | None:
 
 
 def _known(rows: TextRows) -> Sequence[str | None]:
-    return [texts[0] if texts else None for texts in rows.references]
+    return [next((text for text in texts if text.strip()), None) for texts in rows.references]
 
 
 def _mean(config: JudgeConfig, sample: Sample) -> float:

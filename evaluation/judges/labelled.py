@@ -78,14 +78,21 @@ def read_labelled(path: Path, scale: ScaleConfig) -> LabelledSet:
 
     Raises UserError where the file cannot be read, lacks a column, or has a score off the scale.
     """
+    return _gathered(path.name, read_table(path, NEEDED, OPTIONAL), scale)
+
+
+def read_table(path: Path, needed: Sequence[str], optional: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of a CSV, JSONL or Parquet file, with these columns only.
+
+    Raises UserError where the file cannot be read or lacks a needed column.
+    """
     table = _table(path)
-    if missing := [name for name in NEEDED if name not in table.columns]:
+    if missing := [name for name in needed if name not in table.columns]:
         raise UserError(
             f"{path.name} has no column {', '.join(missing)}",
-            expected=f"{', '.join(NEEDED)} and perhaps {', '.join(OPTIONAL)}, one row a rating",
+            expected=", ".join(needed) + (f" and perhaps {', '.join(optional)}" if optional else ""),
         )
-    known = [name for name in (*NEEDED, *OPTIONAL) if name in table.columns]
-    return _gathered(path.name, table.select(known).to_dicts(), scale)
+    return table.select([name for name in (*needed, *optional) if name in table.columns]).to_dicts()
 
 
 def _table(path: Path) -> pl.DataFrame:

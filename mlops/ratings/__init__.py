@@ -1,0 +1,1 @@
+"""A page on which people score answers, served on this machine only."""

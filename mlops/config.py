@@ -16,6 +16,7 @@ from evaluation.errors import UserError
 from evaluation.hygiene.config import HygieneConfig
 from evaluation.text.config import TextConfig
 from evaluation.types import Form, Task
+from mlops.compare.config import CompareConfig
 from mlops.generation.config import ENTRYPOINT, GenerateConfig
 from mlops.serving.config import ServeConfig
 from monitoring.config import AlertConfig, MonitorConfig
@@ -77,6 +78,9 @@ class Policy(Section):
     )
     texts: TextConfig = Field(default_factory=TextConfig, description="What measuring texts must be told.")
     gate: GateConfig
+    compare: CompareConfig | None = Field(
+        None, description="Candidates to choose between, on cases that the gate does not weigh on."
+    )
     serve: ServeConfig = ServeConfig()
     rollout: RolloutConfig = RolloutConfig()
     monitor: MonitorConfig = MonitorConfig()
@@ -104,9 +108,20 @@ class Policy(Section):
         )
 
     @property
+    def served(self) -> ServeConfig:
+        """How it is served, with the names of all variables that the model reads."""
+        if self.generate is None:
+            return self.serve
+        names = dict.fromkeys([*self.serve.environment, *self.generate.environment])
+        return self.serve.model_copy(update={"environment": tuple(names)})
+
+    @property
     def digest(self) -> str:
-        """SHA-256 over the policy as JSON with sorted keys; addresses of alerts are left out, they may be secrets."""
-        content = self.model_dump(mode="json", exclude={"alerts"})
+        """SHA-256 over the policy as JSON with sorted keys.
+
+        Addresses of alerts are left out, they may be secrets; so are candidates that no release knows of.
+        """
+        content = self.model_dump(mode="json", exclude={"alerts", "compare"})
         return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 

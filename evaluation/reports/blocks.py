@@ -128,7 +128,45 @@ class Folded:
     facts: Facts
 
 
-Block = Heading | Paragraph | Banner | Tiles | Items | Facts | Table | Folded
+@dataclass(frozen=True)
+class Listing:
+    """Lines to be copied as they stand, such as YAML; `language` is their name for a highlighter."""
+
+    text: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One thing in a scatter picture; low and high are the limits of y, `size` is a share of the largest spot."""
+
+    name: str
+    x: float
+    y: float
+    low: float | None
+    high: float | None
+    size: float
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Things by two numbers, and a third as size.
+
+    front: (x, y) of the spots that no other one beats in both, by rising x. log: whether x is on a scale of
+    logarithms. text: the picture in words.
+    """
+
+    spots: tuple[Spot, ...]
+    x_label: str
+    y_label: str
+    size_label: str
+    front: tuple[tuple[float, float], ...]
+    log: bool
+    text: str
+
+
+Block = Heading | Paragraph | Banner | Tiles | Items | Facts | Table | Folded | Listing | Scatter
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,17 @@ from evaluation.reports.blocks import (
     Heading,
     Item,
     Items,
+    Listing,
     Paragraph,
     Picture,
+    Scatter,
     Stack,
     Table,
     Tile,
     Tiles,
 )
 from evaluation.reports.html_style import MARK, STYLE
+from evaluation.reports.scatter import scatter_svg
 from evaluation.reports.svg import to_svg
 from evaluation.types import Verdict
 
@@ -47,7 +50,7 @@ def to_html(document: Document) -> str:
     )
 
 
-def _block(block: Block) -> str:  # noqa: PLR0911 - one for each kind of block
+def _block(block: Block) -> str:  # noqa: C901, PLR0911 - one for each kind of block
     match block:
         case Heading():
             return f"<h2>{escape(block.text)}</h2>"
@@ -68,6 +71,10 @@ def _block(block: Block) -> str:  # noqa: PLR0911 - one for each kind of block
             return _facts(block)
         case Folded():
             return f"<details><summary>{escape(block.title)}</summary>{_facts(block.facts)}</details>"
+        case Listing():
+            return f"<pre><code>{escape(block.text)}</code></pre>"
+        case Scatter():
+            return f'<figure class="scatter">{scatter_svg(block)}</figure>'
 
 
 def _tile(tile: Tile) -> str:

@@ -6,7 +6,7 @@ MARK = (
     'stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></svg>'
 )
 
-STYLE = """
+COLOURS = """
 :root {
   --page: #f6f7f9; --card: #ffffff; --ink: #14181f; --soft: #5b6472; --line: #e3e6eb; --code: #f0f2f5;
   --pass: #12805c; --pass-soft: #e3f5ee; --fail: #c4322b; --fail-soft: #fdebea;
@@ -19,6 +19,25 @@ STYLE = """
     --inconclusive: #f2b44c; --inconclusive-soft: #38290f; --shade: #45c99a;
   }
 }
+.pass { --tone: var(--pass); --tone-soft: var(--pass-soft); }
+.fail { --tone: var(--fail); --tone-soft: var(--fail-soft); }
+.inconclusive { --tone: var(--inconclusive); --tone-soft: var(--inconclusive-soft); }
+"""
+
+SCATTER = """
+.scatter text { fill: var(--soft); font: 12px system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif; }
+.scatter text.title { display: inline; font-weight: 560; }
+.scatter text.name { fill: var(--ink); font-size: 13px; font-weight: 600; }
+.scatter .grid { stroke: var(--line); stroke-width: 1; }
+.scatter .front { fill: none; stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 5 4; opacity: .55; }
+.scatter .span, .scatter .cap { stroke: var(--tone, var(--soft)); stroke-width: 2; stroke-linecap: round; }
+.scatter .spot { fill: var(--tone, var(--soft)); fill-opacity: .22; stroke: var(--tone, var(--soft)); stroke-width: 2; }
+.scatter .leader { stroke: var(--soft); stroke-width: 1; opacity: .6; }
+"""
+
+STYLE = (
+    f"{COLOURS}{SCATTER}"
+    """
 * { box-sizing: border-box; }
 body {
   margin: 0; background: var(--page); color: var(--ink); -webkit-font-smoothing: antialiased;
@@ -46,9 +65,6 @@ p { margin: 8px 0 12px; max-width: 84ch; color: var(--soft); overflow-wrap: anyw
 }
 .banner .said { min-width: 0; overflow-wrap: anywhere; }
 .banner p { margin: 4px 0 0; }
-.pass { --tone: var(--pass); --tone-soft: var(--pass-soft); }
-.fail { --tone: var(--fail); --tone-soft: var(--fail-soft); }
-.inconclusive { --tone: var(--inconclusive); --tone-soft: var(--inconclusive-soft); }
 .badge {
   display: inline-flex; align-items: center; gap: 6px; padding: 3px 10px 3px 8px; border-radius: 999px;
   font-size: 12.5px; font-weight: 620; color: var(--tone); background: var(--tone-soft); white-space: nowrap;
@@ -107,6 +123,16 @@ code {
 details { margin-top: 12px; }
 summary { cursor: pointer; font-weight: 600; padding: 6px 2px; }
 details .facts { margin-top: 6px; }
+pre {
+  margin: 0; padding: 14px 18px; background: var(--card); border: 1px solid var(--line); border-radius: 12px;
+  overflow-x: auto;
+}
+pre code { background: none; padding: 0; overflow-wrap: normal; }
+figure.scatter {
+  margin: 0; padding: 10px 14px; background: var(--card); border: 1px solid var(--line); border-radius: 12px;
+  overflow-x: auto;
+}
+figure.scatter svg { display: block; width: 100%; min-width: 560px; height: auto; }
 .picture { display: block; overflow: visible; }
 .picture .allowed { fill: var(--shade); opacity: .13; }
 .picture .axis { stroke: var(--line); stroke-width: 1.5; }
@@ -126,3 +152,4 @@ details .facts { margin-top: 6px; }
   .banner, .tile, .scroll, .items li, .facts { box-shadow: none; break-inside: avoid; }
 }
 """
+)

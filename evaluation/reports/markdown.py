@@ -14,8 +14,10 @@ from evaluation.reports.blocks import (
     Folded,
     Heading,
     Items,
+    Listing,
     Paragraph,
     Picture,
+    Scatter,
     Stack,
     Table,
     Tiles,
@@ -45,7 +47,7 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", plain).replace("@", "@\u2060")
 
 
-def _block(block: Block) -> str:  # noqa: PLR0911 - one for each kind of block
+def _block(block: Block) -> str:  # noqa: C901, PLR0911 - one for each kind of block
     match block:
         case Heading():
             return f"## {escape(block.text)}"
@@ -67,6 +69,17 @@ def _block(block: Block) -> str:  # noqa: PLR0911 - one for each kind of block
         case Folded():
             inner = _block(block.facts)
             return f"<details><summary>{_entities(' '.join(block.title.split()))}</summary>\n\n{inner}\n\n</details>"
+        case Listing():
+            return _fenced(block)
+        case Scatter():
+            return escape(block.text)
+
+
+def _fenced(listing: Listing) -> str:
+    """Between marks that are longer than any such marks in the text."""
+    longest = max((len(run) for run in re.findall("`+", listing.text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{listing.language}\n{listing.text.rstrip()}\n{fence}"
 
 
 def _table(table: Table) -> str:

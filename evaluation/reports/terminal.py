@@ -18,8 +18,10 @@ from evaluation.reports.blocks import (
     Folded,
     Heading,
     Items,
+    Listing,
     Paragraph,
     Picture,
+    Scatter,
     Stack,
     Table,
     Tiles,
@@ -36,9 +38,9 @@ _MARKS = {Verdict.PASS: "✔", Verdict.FAIL: "✘", Verdict.INCONCLUSIVE: "?"}
 def to_terminal(document: Document) -> RenderableType:
     """A renderable for `rich.console.Console.print`; texts are taken as they are, not as rich's markup.
 
-    Folded facts are left out: the page and the record have them.
+    Folded facts and scatter pictures are left out: the page and the record have them.
     """
-    blocks = [_block(block) for block in document.blocks if not isinstance(block, Folded)]
+    blocks = [_block(block) for block in document.blocks if not isinstance(block, Folded | Scatter)]
     return Group(Text(document.title, style="dim"), *blocks)
 
 
@@ -58,7 +60,9 @@ def _block(block: Block) -> RenderableType:  # noqa: PLR0911 - one for each kind
             return _Grid(block, headed=True)
         case Facts():
             return _Grid(Table(("", ""), block.facts), headed=False)
-        case Folded():
+        case Listing():
+            return Padding(Text(block.text.rstrip(), style="cyan"), (0, 0, 0, 2))
+        case Folded() | Scatter():
             return Text("")
 
 

@@ -10,7 +10,20 @@ from typer.exceptions import TyperException
 
 from evaluation.errors import ExitCode, WeighbridgeError
 from mlops.calm import calm_threads
-from mlops.cli import api_keys, demo, evidence, explore, load, log, plan, release, review, serve, watch
+from mlops.cli import (
+    api_keys,
+    compare,
+    demo,
+    evidence,
+    explore,
+    load,
+    log,
+    plan,
+    release,
+    review,
+    serve,
+    watch,
+)
 from mlops.cli.context import PROJECT_OPTION, Settings
 from mlops.extras import missing
 
@@ -39,7 +52,7 @@ def options(context: typer.Context, project: PROJECT_OPTION = None) -> None:
     context.obj = Settings(project)
 
 
-for group in (release, serve, load, watch, log, explore, plan, review, evidence, api_keys, demo):
+for group in (release, compare, serve, load, watch, log, explore, plan, review, evidence, api_keys, demo):
     group.add_to(app)
 
 

@@ -106,15 +106,23 @@ class LoadedModel:
             return mlflow.pyfunc.load_model(str(self.folder), suppress_warnings=True)
 
     def _outputs(self, said: Any) -> Outputs:
-        raw = np.asarray(said)
-        if self.task is Task.REGRESSION:
-            return Outputs(labels=raw.astype(np.float64).reshape(-1))
-        scores = raw.astype(np.float64)
-        if self.task is Task.BINARY:
-            positive = scores[:, 1] if scores.ndim == 2 else scores
-            labels = np.asarray(self.classes)[(positive >= self.threshold).astype(int)]
-            return Outputs(labels=labels, scores=positive)
-        return Outputs(labels=np.asarray(self.classes)[scores.argmax(axis=1)], scores=scores)
+        return outputs_of(said, task=self.task, threshold=self.threshold, classes=self.classes)
+
+
+def outputs_of(said: Any, *, task: Task, threshold: float, classes: Sequence[Any]) -> Outputs:
+    """What an estimator's `predict`, or `predict_proba` where there are classes, says of n rows.
+
+    threshold: the score from which a binary prediction is positive; classes: in the order of the probabilities.
+    """
+    raw = np.asarray(said)
+    if task is Task.REGRESSION:
+        return Outputs(labels=raw.astype(np.float64).reshape(-1))
+    scores = raw.astype(np.float64)
+    if task is Task.BINARY:
+        positive = scores[:, 1] if scores.ndim == 2 else scores
+        labels = np.asarray(classes)[(positive >= threshold).astype(int)]
+        return Outputs(labels=labels, scores=positive)
+    return Outputs(labels=np.asarray(classes)[scores.argmax(axis=1)], scores=scores)
 
 
 def read_mlmodel(model_dir: Path) -> dict[str, Any]:

@@ -1,0 +1,286 @@
+"""The report on a comparison of candidates, from its JSON record."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from evaluation.choice.best import Place
+from evaluation.choice.front import pareto_front
+from evaluation.metrics.builtin import find_metric
+from evaluation.reports.blocks import (
+    Banner,
+    Block,
+    Cell,
+    Code,
+    Document,
+    Facts,
+    Heading,
+    Item,
+    Items,
+    Listing,
+    Paragraph,
+    Scatter,
+    Spot,
+    Stack,
+    Table,
+    Tile,
+    Tiles,
+)
+from evaluation.reports.numbers import count, number, percent
+from evaluation.types import Direction, Verdict
+
+_UNTOLD = "-"
+# From this ratio of the largest to the smallest on, an axis is one of logarithms.
+_WIDE = 20
+
+Found = Mapping[str, Any]
+
+
+def comparison_document(content: Mapping[str, Any]) -> Document:
+    """The whole page, from the content of a comparison.json."""
+    blocks: list[Block] = [_banner(content), _tiles(content)]
+    if (drawn := picture(content)) is not None:
+        blocks += [Heading("Quality and price"), drawn, Paragraph(_how_to_see(drawn))]
+    blocks += [Heading("Candidates"), _table(content), Paragraph(_how_to_read(content))]
+    blocks += [
+        *_not_compared(content),
+        *_for_the_policy(content),
+        Heading("What this rests on"),
+        _facts(content),
+    ]
+    return Document(f"{content['model']}: comparison {content['id']}", tuple(blocks))
+
+
+def comparison_brief(content: Mapping[str, Any]) -> Document:
+    """The same on one screen."""
+    blocks = [_banner(content), _table(content), *_not_compared(content), *_for_the_policy(content)]
+    return Document("", tuple(blocks))
+
+
+def picture(content: Mapping[str, Any]) -> Scatter | None:
+    """The deciding metric against cost, or else latency; None where fewer than two can be placed."""
+    compared, axes = _compared(content), content["axes"][1:]
+    if len(compared) < 2 or not axes:
+        return None
+    by, across, sized = content["by"], axes[0], axes[1] if len(axes) > 1 else None
+    x = [float(found["shown"][across]["value"]) for found in compared]
+    largest = (
+        max((float(found["shown"][sized]["value"]) for found in compared), default=0.0) if sized else 0.0
+    )
+    spots = tuple(
+        Spot(
+            name=found["name"],
+            x=at,
+            y=found["estimate"]["value"],
+            low=found["estimate"]["low"],
+            high=found["estimate"]["high"],
+            size=float(found["shown"][sized]["value"]) / largest if sized and largest > 0 else 0.3,
+            verdict=_VERDICTS.get(found["place"]),
+        )
+        for found, at in zip(compared, x, strict=True)
+    )
+    front = _front_in_plane(spots, Direction(by["direction"]), find_metric(across).direction)
+    return Scatter(
+        spots=spots,
+        x_label=_axis(across, find_metric(across).direction),
+        y_label=_axis(by["metric"], Direction(by["direction"])),
+        size_label=f"area: {_called(sized)}" if sized else "",
+        front=front,
+        log=min(x) > 0 and max(x) / min(x) > _WIDE,
+        text=f"{by['metric']} against {_called(across)}: "
+        + "; ".join(f"{spot.name} {number(spot.y)} at {number(spot.x)}" for spot in spots),
+    )
+
+
+_VERDICTS = {Place.BEST: Verdict.PASS, Place.OPEN: Verdict.INCONCLUSIVE}
+
+
+def _front_in_plane(
+    spots: Sequence[Spot], up: Direction, across: Direction
+) -> tuple[tuple[float, float], ...]:
+    on = pareto_front(np.array([[spot.y, spot.x] for spot in spots]), [up, across])
+    return tuple(sorted({(spot.x, spot.y) for spot, there in zip(spots, on.tolist(), strict=True) if there}))
+
+
+def _compared(content: Mapping[str, Any]) -> list[Found]:
+    return [found for found in content["candidates"] if found["place"] != Place.NOT_COMPARED]
+
+
+def _called(name: str) -> str:
+    """A metric's name with its unit, where the name does not tell it.
+
+    >>> _called("latency_p50_ms"), _called("roc_auc")
+    ('latency_p50_ms', 'roc_auc')
+    """
+    unit = find_metric(name).unit
+    return name if not unit or name.endswith(f"_{unit}") else f"{name} [{unit}]"
+
+
+def _axis(name: str, direction: Direction) -> str:
+    return f"{_called(name)}, {direction.value} is better"
+
+
+def _banner(content: Mapping[str, Any]) -> Banner:
+    by, asked, best, left = content["by"], content["cases"], content["best"], content["open"]
+    basis = f"By {by['metric']} on {count(asked['cases'], 'case')} of {asked['path']}"
+    if best is not None:
+        text = (
+            f"{basis}, every other candidate is worse; the error of that is at most {percent(by['error'])}."
+        )
+        return Banner(Verdict.PASS, f"{best} is the best", text)
+    if len(_compared(content)) < 2:
+        return Banner(
+            Verdict.INCONCLUSIVE,
+            "Nothing could be compared",
+            "Fewer than two candidates have a value to compare.",
+        )
+    among = f"the best is among them with an error of at most {percent(by['error'])}"
+    needed = content["needed"]
+    outlook = (
+        "No realistic number of cases would tell all of them apart, were the differences what they look like."
+        if needed is None
+        else f"About {count(needed, asked['unit'])} would, were the differences what they look like."
+    )
+    title = f"{_listed(left)} cannot be told apart yet"
+    return Banner(Verdict.INCONCLUSIVE, title, f"{basis}, {among}. {outlook}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def _tiles(content: Mapping[str, Any]) -> Tiles:
+    places = [found["place"] for found in content["candidates"]]
+    asked = content["cases"]
+    tiles = [
+        Tile("candidates", str(len(places))),
+        Tile(
+            "may be the best",
+            str(len(places) - places.count(Place.BEATEN) - places.count(Place.NOT_COMPARED)),
+        ),
+        Tile("beaten", str(places.count(Place.BEATEN))),
+        Tile("cases", f"{asked['cases']:,}"),
+        Tile("answers to each", str(asked["repeats"])),
+    ]
+    if gone := places.count(Place.NOT_COMPARED):
+        tiles.insert(3, Tile("not compared", str(gone), Verdict.INCONCLUSIVE))
+    return Tiles(tuple(tiles))
+
+
+def _table(content: Mapping[str, Any]) -> Table:
+    by, shown = content["by"]["metric"], content["show"]
+    columns = ("Candidate", "Standing", by, "Difference", *shown, "Front")
+    rows = tuple(
+        (
+            Stack(found["name"], _patch(found["patch"])),
+            _place(found),
+            _estimate(found["estimate"]),
+            _difference(found),
+            *(_estimate(found["shown"][name]) for name in shown),
+            "●" if found["on_front"] else "",
+        )
+        for found in content["candidates"]
+    )
+    return Table(columns, rows, frozenset(range(2, 4 + len(shown))))
+
+
+def _place(found: Found) -> str:
+    return f"beaten by {found['against']}" if found["place"] == Place.BEATEN else str(found["place"])
+
+
+def _patch(patch: Mapping[str, Any]) -> str:
+    """What a candidate changes, on one line."""
+    if not patch:
+        return "as weighbridge.yaml has it"
+    return ", ".join(f"{key}: {_value(value)}" for key, value in patch.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}={_value(item)}" for key, item in value.items())
+    return str(value)
+
+
+def _estimate(estimate: Mapping[str, Any]) -> Cell:
+    if estimate["value"] is None:
+        return _UNTOLD
+    if estimate["low"] is None or estimate["high"] is None:
+        return number(estimate["value"])
+    return Stack(number(estimate["value"]), f"{number(estimate['low'])} to {number(estimate['high'])}")
+
+
+def _difference(found: Found) -> Cell:
+    difference = found["difference"]
+    if difference is None or difference["value"] is None:
+        return ""
+    value = number(difference["value"], signed=True)
+    if difference["low"] is None or difference["high"] is None:
+        return Stack(value, f"to {found['against']}")
+    limits = f"{number(difference['low'], signed=True)} to {number(difference['high'], signed=True)}"
+    return Stack(value, f"{limits}, to {found['against']}")
+
+
+def _how_to_see(drawn: Scatter) -> str:
+    sized = f" {drawn.size_label[0].upper()}{drawn.size_label[1:]}." if drawn.size_label else ""
+    return (
+        "Green is the best, amber may be the best, grey is beaten. Bars are intervals of the deciding metric. The "
+        f"dashed line joins the candidates that no other one beats in both at once.{sized}"
+    )
+
+
+def _how_to_read(content: Mapping[str, Any]) -> str:
+    by, axes = content["by"], content["axes"]
+    level = percent(float(f"{by['level']:.3g}"))
+    return (
+        f"A candidate is beaten when the whole interval of its difference to another one, on the same cases, lies on "
+        f"the worse side of 0. Limits of a difference err in {level} of samples, so "
+        f"that the best of all is beaten in at most {percent(by['error'])}; limits of single values err in "
+        f"{percent(by['error'])} on either side. ● marks the Pareto front over {_listed(axes)}, by what was measured "
+        f"and without regard to chance."
+    )
+
+
+def _not_compared(content: Mapping[str, Any]) -> list[Block]:
+    items = tuple(
+        Item(found["name"], found["estimate"]["problem"] or "no value", Verdict.INCONCLUSIVE)
+        for found in content["candidates"]
+        if found["place"] == Place.NOT_COMPARED
+    )
+    unclear = tuple(
+        Item(found["name"], problem, Verdict.INCONCLUSIVE)
+        for found in _compared(content)
+        if (problem := found["estimate"]["problem"] or (found["difference"] or {}).get("problem"))
+    )
+    blocks: list[Block] = [Heading("Not compared"), Items(items)] if items else []
+    return blocks + ([Heading("Could not be told apart"), Items(unclear)] if unclear else [])
+
+
+def _for_the_policy(content: Mapping[str, Any]) -> list[Block]:
+    compared = _compared(content)
+    if len(compared) < 2:
+        return []
+    first = compared[0]
+    if content["best"] is not None:
+        said = f"For weighbridge.yaml: {first['name']}"
+    else:
+        said = f"For weighbridge.yaml: {first['name']}, which leads and is not shown to be the best"
+    return [Heading(said), Listing(first["yaml"], "yaml")]
+
+
+def _facts(content: Mapping[str, Any]) -> Facts:
+    asked, by = content["cases"], content["by"]
+    commit = content["commit"] or "not under version control"
+    return Facts(
+        (
+            ("Comparison", Code(content["id"])),
+            ("Created", content["created_at"]),
+            ("Commit", Code(f"{commit}, with uncommitted changes" if content["dirty"] else commit)),
+            ("Code and configuration, SHA-256", Code(content["source"])),
+            ("Cases", f"{asked['cases']:,} of {asked['path']}, each asked {count(asked['repeats'], 'time')}"),
+            ("Cases, SHA-256 of the file", Code(asked["sha256"])),
+            ("Decided by", f"{by['metric']}, {by['direction']} is better"),
+            ("Seed", str(content["seed"])),
+            ("Packages", ", ".join(f"{name} {version}" for name, version in content["software"].items())),
+        )
+    )

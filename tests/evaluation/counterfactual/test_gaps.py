@@ -1,3 +1,4 @@
+import doctest
 from collections.abc import Mapping
 
 import numpy as np
@@ -146,3 +147,21 @@ def test_pairs_are_a_share_with_wilson_limits() -> None:
 
 def test_columns_of_variants_are_none_of_the_holdout() -> None:
     assert columns_of(gate(), metrics=KNOWN) == []
+
+
+@pytest.mark.parametrize("metric", KNOWN.values(), ids=lambda metric: metric.name)
+def test_every_metric_has_a_summary_and_an_example_that_runs(metric: Metric) -> None:
+    module = __import__(metric.point.__module__, fromlist=["METRICS"])
+    [found] = doctest.DocTestFinder(recurse=False).find(metric.point, metric.name, globs=vars(module))
+    assert found.examples
+    assert doctest.DocTestRunner(verbose=False).run(found).failed == 0
+    assert metric.summary.endswith(".")
+
+
+def test_a_fair_model_passes_every_gap_that_has_a_width() -> None:
+    same = np.linspace(0.0, 1.0, 60)
+    for metric in METRICS:
+        variants = variants_of(same, same)
+        variants.challenger.row_scores[metric.name] = variants.challenger.row_scores[SENTIMENT]
+        found = asked(variants, gate(metric=metric.name))
+        assert (found.problem is None) == np.isfinite(metric.range[1])

@@ -14,7 +14,7 @@ from evaluation.types import Direction, Estimate, FloatArray, IntArray, Task
 
 _WEIGHTS = {Measure.KAPPA: None, Measure.LINEAR_KAPPA: "linear", Measure.QUADRATIC_KAPPA: "quadratic"}
 BOUND = "bound on disagreements"
-# Of fewer answers that are disagreed on no spread can be told.
+# Of fewer answers that are disagreed on no spread can be told; of a few more the bound may still be the better limit.
 _FEW = 5
 
 
@@ -52,12 +52,12 @@ def agreement(
         return found
     rows = np.nanmin(ratings, axis=1) != np.nanmax(ratings, axis=1)
     disagreed = int(rows.sum()) if units is None else len(np.unique(units[rows]))
+    least = _least(measure, ratings, categories, most(disagreed, found.n, settings.level))
     if disagreed < _FEW:
-        return _bounded(measure, ratings, categories, found, disagreed, settings)
-    low, high = found.low, found.high
-    return replace(
-        found, low=None if low is None else max(-1.0, low), high=None if high is None else min(1.0, high)
-    )
+        return replace(found, low=least, high=1.0, method=BOUND, problem=None)
+    if found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(found.low, least), high=min(1.0, found.high))
 
 
 def coincidences(ratings: FloatArray, categories: int) -> FloatArray:
@@ -154,22 +154,10 @@ def _metric(measure: Measure, point: Callable[[Sample], float], design: Cells | 
     )
 
 
-def _bounded(  # noqa: PLR0913, PLR0917 - all that is known
-    measure: Measure,
-    ratings: FloatArray,
-    categories: int,
-    found: Estimate,
-    disagreed: int,
-    settings: Settings,
-) -> Estimate:
-    """Where hardly anybody disagreed: low is what is left if as many answers are disagreed on as these allow.
-
-    Each such answer is taken to be as far apart as the two ends of what was said.
-    """
-    share = most(disagreed, found.n, settings.level)
+def _least(measure: Measure, ratings: FloatArray, categories: int, share: float) -> float:
+    """What is left of agreement if this share of the answers is disagreed on, each as far apart as what was said is."""
     counts = np.array([(ratings == code).sum() for code in range(categories)], dtype=np.float64)
     kept = np.flatnonzero(counts)
     apart = _penalties(measure, categories) if measure in _WEIGHTS else _apart(measure, counts[None])[0]
     shares = counts / counts.sum()
-    low = 1 - share * float(apart[kept[0], kept[-1]]) / float(shares @ apart @ shares)
-    return replace(found, low=max(-1.0, low), high=1.0, method=BOUND, problem=None)
+    return max(-1.0, 1 - share * float(apart[kept[0], kept[-1]]) / float(shares @ apart @ shares))

@@ -103,11 +103,9 @@ class ProbesConfig(Section):
     padding: tuple[str, ...] = Field(
         EMPTY_WORDS, min_length=2, description="Empty sentences in the language of the answers."
     )
-    self_preference: Bound = Field(
-        0.15, description="By how much its own answers may beat equally good ones."
-    )
+    self_preference: Bound = Field(0.2, description="By how much its own answers may beat equally good ones.")
     repeats: float = Field(
-        0.6, gt=0, lt=1, description="Agreement with itself, Krippendorff's alpha, at least."
+        0.5, gt=0, lt=1, description="Agreement with itself, Krippendorff's alpha, at least."
     )
     shuffled: float | None = Field(
         0.05,

@@ -17,11 +17,10 @@ from evaluation.stats.estimate import Question, Settings, estimate
 from evaluation.text.config import TextConfig
 from evaluation.text.retrieval import METRICS
 from evaluation.text.rows import TextRows
-from mlops.generation.retrieval.config import RetrievalConfig
+from mlops.config import FILE_NAME, load_policy
 from mlops.generation.retrieval.index import Index
 
 HERE = Path(__file__).parent
-CONFIG = RetrievalConfig(documents="data/documents.parquet", top_k=5)
 CONFIDENCE = 0.95
 
 
@@ -63,7 +62,10 @@ def measure(index: Index, cases: pl.DataFrame) -> list[str]:
 def main() -> None:
     """Build the index, and print what it finds and what a broken one finds."""
     cases = pl.read_parquet(HERE / "data" / "holdout.parquet")
-    index = Index.build(CONFIG, HERE)
+    generate = load_policy(HERE / FILE_NAME).generate
+    if generate is None or generate.retrieval is None:
+        sys.exit("weighbridge.yaml has no generate.retrieval")
+    index = Index.build(generate.retrieval, HERE)
     for name, each in (("index", index), ("shuffled index", shuffled(index))):
         lines = "\n".join(measure(each, cases))
         sys.stdout.write(f"{name}, {index.passages.height} passages, {cases.height} questions\n{lines}\n\n")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from evaluation.files import write_whole
 
+# One formula over scikit-learn's counts, which is here anyway; a package for it would be one more in every server.
 # How fast a word that comes again counts less, and how much long texts are held back: Robertson and Zaragoza's.
 _K1, _B = 1.2, 0.75
 _WEIGHTS, _TERMS = "words.npz", "words.json"

@@ -171,13 +171,15 @@ def stereotype_preference(sample: Sample) -> float:
     return float(hits.mean())
 
 
-METRIC = Metric(
-    name=PREFERENCE,
-    direction=Direction.LOWER_IS_BETTER,
-    range=(0.0, 1.0),
-    tasks=TEXT_TASKS,
-    point=stereotype_preference,
-    design=Proportion("stereotype", _counts),
-    needs=frozenset({Need.PAIRS}),
-    ranked=False,
+METRICS = (
+    Metric(
+        name=PREFERENCE,
+        direction=Direction.LOWER_IS_BETTER,
+        range=(0.0, 1.0),
+        tasks=TEXT_TASKS,
+        point=stereotype_preference,
+        design=Proportion("stereotype", _counts),
+        needs=frozenset({Need.PAIRS}),
+        ranked=False,
+    ),
 )

@@ -7,8 +7,9 @@ import pytest
 
 from evaluation.answers import Answers
 from evaluation.config import GateConfig
+from evaluation.counterfactual import stereotypes
 from evaluation.counterfactual.gaps import METRICS
-from evaluation.counterfactual.stereotypes import METRIC, PREFERENCE
+from evaluation.counterfactual.stereotypes import PREFERENCE
 from evaluation.errors import UserError
 from evaluation.metrics.base import Metric
 from evaluation.plan import check_gate, columns_of
@@ -17,7 +18,7 @@ from evaluation.stats.differing import most
 from evaluation.types import Estimate, Outputs, Task
 
 SENTIMENT = "counterfactual_sentiment_gap"
-KNOWN: Mapping[str, Metric] = {metric.name: metric for metric in (*METRICS, METRIC)}
+KNOWN: Mapping[str, Metric] = {metric.name: metric for metric in (*METRICS, *stereotypes.METRICS)}
 COUNTERFACTUAL = {"swap": ["gender"], "columns": ["title"]}
 
 

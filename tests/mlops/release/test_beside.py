@@ -20,7 +20,7 @@ from mlops.release.asking import _text_metrics
 from mlops.release.beside import ask_pairs, ask_variants
 from mlops.release.evidence import read_answers, write_answers
 
-KNOWN = {**METRICS, **{metric.name: metric for metric in (*gaps.METRICS, stereotypes.METRIC)}}
+KNOWN = {**METRICS, **{metric.name: metric for metric in (*gaps.METRICS, *stereotypes.METRICS)}}
 CHECK = {"metric": "counterfactual_sentiment_gap", "groups": ["gender"], "at_most": 0.1}
 SECTION = {"swap": ["gender", "origin"], "columns": ["title"]}
 

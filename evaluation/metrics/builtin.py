@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from evaluation.errors import UserError
 from evaluation.metrics import bias, classification, latency, regression, scoring
 from evaluation.metrics.base import Metric
+from evaluation.text.builtin import TEXT_METRICS
 from evaluation.types import Task
 
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
-    for module in (classification, scoring, regression, bias, latency)
-    for metric in module.METRICS
+    for metrics in (
+        *(module.METRICS for module in (classification, scoring, regression, bias, latency)),
+        TEXT_METRICS,
+    )
+    for metric in metrics
 }
 
 # What a report shows for every model of a task, whatever the policy names.
@@ -30,8 +34,8 @@ OVERVIEW: Mapping[Task, tuple[str, ...]] = {
     ),
     Task.MULTICLASS: ("accuracy", "balanced_accuracy", "f1_macro"),
     Task.REGRESSION: ("mae", "rmse", "r2"),
-    Task.GENERATION: (),
-    Task.RAG: (),
+    Task.GENERATION: ("token_f1", "rouge_l", "prompt_echo", "repetition", "answer_words"),
+    Task.RAG: ("exact_match", "token_f1", "rouge_l", "prompt_echo", "answer_words"),
 }
 
 

@@ -2,15 +2,19 @@
 
 from evaluation.metrics.base import Metric
 from evaluation.text import (
+    answerability,
     echo,
     facts,
     form,
     meaning,
     meteor,
     overlap,
+    ragas,
     refusal,
+    retrieval,
     rouge,
     safety,
+    support,
     usage,
     without_echo,
 )
@@ -29,6 +33,10 @@ TEXT_METRICS: tuple[Metric, ...] = tuple(
         safety,
         refusal,
         usage,
+        retrieval,
+        answerability,
+        support,
+        ragas,
     )
     for metric in family.METRICS
 )

@@ -18,7 +18,7 @@ from evaluation.llm.config import EndpointConfig
 from evaluation.llm.embedded import EmbeddedServer
 from evaluation.llm.values import Ask, Reply, Sampling
 
-_REQUESTS, _TOKENS, _ROUNDS = 16, 32, 3
+_REQUESTS, _TOKENS, _ROUNDS = 8, 32, 5
 _CONCURRENCY = (1, 4)
 _THINGS = ("scarf", "mug", "lantern", "clock", "cushion", "bunting")
 _COLOURS = ("red", "blue", "white", "green")

@@ -4,7 +4,7 @@ import json
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evaluation.types import Verdict
 from mlops.data.table import read_table
@@ -46,10 +46,14 @@ def tell_writing(folder: Path, screen: "Console") -> int:
 
 def compare(project: Project, screen: "Console") -> None:
     """Ask every candidate of the policy, and show which may be best."""
-    from mlops.cli.compare import show
+    from evaluation.reports.comparison import comparison_brief
+    from evaluation.reports.terminal import to_terminal
+    from mlops.compare.record import PAGE
     from mlops.compare.run import compare as compare_candidates
 
-    show(compare_candidates(project), screen)
+    found = compare_candidates(project)
+    screen.print(to_terminal(comparison_brief(found.content)))
+    screen.print(f"  picture          {short(found.folder / PAGE)}", soft_wrap=True)
 
 
 def good_prompt(project: Project, screen: "Console") -> None:
@@ -77,13 +81,13 @@ def careless_prompt(project: Project, screen: "Console") -> None:
     screen.print(f"  version {answer['version']} goes on answering at {traffic.url(changed)}")
 
 
-def worst_answers(project: Project) -> list[dict[str, object]]:
+def worst_answers(project: Project) -> list[dict[str, Any]]:
     """What the newest decision shows of each text metric."""
     from mlops.decision.record import FILE_NAME, DecisionRecord
     from mlops.release.run import decided
 
     record = DecisionRecord.read(decided(project).folder / FILE_NAME)
-    found: list[dict[str, object]] = record.content["advice"].get("worst_answers") or []
+    found: list[dict[str, Any]] = record.content["advice"].get("worst_answers") or []
     return found
 
 

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
+from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
 from evaluation.metrics.base import Metric, Sample
 from evaluation.text import overlap, rouge
 from evaluation.text.rows import Scored, TextRows
+from evaluation.text.words import bleu_words
 
 METRICS = {metric.name: metric for metric in (*overlap.METRICS, *rouge.METRICS)}
 FAMILY = (
@@ -111,6 +113,25 @@ def test_every_case_alone_is_as_the_libraries_have_it(cases: TextRows) -> None:
 @given(CORPORA)
 def test_any_corpus_is_as_the_libraries_have_it(corpus):
     check_against_references(rows_of(corpus))
+
+
+PIECES = ["", "&quot;", "<skipped>", "x-\n&amp;lt; ", "&gt"]
+SIGNS = st.text(alphabet="a1 .,-&;<>\"$/'\\\n\u2028é茶")
+
+
+@settings(max_examples=300)
+@given(SIGNS | st.text(), st.sampled_from(PIECES))
+def test_words_of_bleu_are_those_of_sacrebleu(text, piece):
+    tokenize = Tokenizer13a()
+    for each in (text, piece + text, text + piece + text):
+        assert bleu_words(each) == tokenize(each.rstrip()).split()
+
+
+def test_every_sign_is_split_as_sacrebleu_does() -> None:
+    tokenize = Tokenizer13a()
+    for sign in map(chr, range(0x250)):
+        for text in (f"a{sign}b", f"1{sign}2", f"{sign}a 1{sign} {sign}"):
+            assert bleu_words(text) == tokenize(text.rstrip()).split()
 
 
 @settings(max_examples=200)

@@ -41,7 +41,7 @@ def comparison_document(content: Mapping[str, Any]) -> Document:
     """The whole page, from the content of a comparison.json."""
     blocks: list[Block] = [_banner(content), _tiles(content)]
     if (drawn := picture(content)) is not None:
-        blocks += [Heading("Quality and price"), drawn, Paragraph(_how_to_see(drawn))]
+        blocks += [Heading("Quality and price"), drawn, Paragraph(_HOW_TO_SEE)]
     blocks += [Heading("Candidates"), _table(content), Paragraph(_how_to_read(content))]
     blocks += [
         *_not_compared(content),
@@ -170,7 +170,7 @@ def _tiles(content: Mapping[str, Any]) -> Tiles:
 
 def _table(content: Mapping[str, Any]) -> Table:
     by, shown = content["by"]["metric"], content["show"]
-    columns = ("Candidate", "Standing", by, "Difference", *shown, "Front")
+    columns = ("Candidate", "Standing", by, "Difference to that", *shown, "Front")
     rows = tuple(
         (
             Stack(found["name"], _patch(found["patch"])),
@@ -185,8 +185,12 @@ def _table(content: Mapping[str, Any]) -> Table:
     return Table(columns, rows, frozenset(range(2, 4 + len(shown))))
 
 
-def _place(found: Found) -> str:
-    return f"beaten by {found['against']}" if found["place"] == Place.BEATEN else str(found["place"])
+def _place(found: Found) -> Cell:
+    if found["against"] is None:
+        return str(found["place"])
+    return Stack(
+        str(found["place"]), f"{'by' if found['place'] == Place.BEATEN else 'behind'} {found['against']}"
+    )
 
 
 def _patch(patch: Mapping[str, Any]) -> str:
@@ -216,17 +220,16 @@ def _difference(found: Found) -> Cell:
         return ""
     value = number(difference["value"], signed=True)
     if difference["low"] is None or difference["high"] is None:
-        return Stack(value, f"to {found['against']}")
-    limits = f"{number(difference['low'], signed=True)} to {number(difference['high'], signed=True)}"
-    return Stack(value, f"{limits}, to {found['against']}")
-
-
-def _how_to_see(drawn: Scatter) -> str:
-    sized = f" {drawn.size_label[0].upper()}{drawn.size_label[1:]}." if drawn.size_label else ""
-    return (
-        "Green is the best, amber may be the best, grey is beaten. Bars are intervals of the deciding metric. The "
-        f"dashed line joins the candidates that no other one beats in both at once.{sized}"
+        return value
+    return Stack(
+        value, f"{number(difference['low'], signed=True)} to {number(difference['high'], signed=True)}"
     )
+
+
+_HOW_TO_SEE = (
+    "Green is the best, amber may be the best, grey is beaten. Bars are intervals of the deciding metric. The dashed "
+    "line joins the candidates that no other one beats in both numbers at once."
+)
 
 
 def _how_to_read(content: Mapping[str, Any]) -> str:

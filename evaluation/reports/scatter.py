@@ -12,7 +12,7 @@ from evaluation.reports.picture import axis
 
 _WIDTH, _HEIGHT = 880, 430
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 860, 22, 366
-_TICKS = 5
+_TICKS, _FEWEST = 5, 3
 _RADIUS, _LEAST = 17.0, 6.0
 # An average letter of the names, and the height of a line.
 _LETTER, _LINE = 7.4, 15.0
@@ -74,8 +74,13 @@ def ticks(low: float, high: float, *, log: bool = False) -> list[float]:
     ([0.2, 0.3, 0.4], [1.0, 10.0, 100.0])
     """
     if log:
-        found = [10.0**power for power in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
-        return found if len(found) > 1 else [low, high]
+        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for factors in ((1,), (1, 3), (1, 2, 5)):
+            found = [factor * 10.0**power for power in powers for factor in factors]
+            found = [tick for tick in found if low <= tick <= high]
+            if len(found) >= _FEWEST:
+                return found
+        return [low, high]
     rough = (high - low) / _TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
@@ -169,6 +174,8 @@ def _places(spot: Spot, x: _Scale, y: _Scale) -> Iterator[_Box]:
         top = up - _LINE / 2 + down
         yield _Box(across + away, top, across + away + wide, top + _LINE)
         yield _Box(across - away - wide, top, across - away, top + _LINE)
+    for top in (up - away - _LINE, up + away):
+        yield _Box(across - wide / 2, top, across + wide / 2, top + _LINE)
 
 
 def _boxes(spot: Spot, x: _Scale, y: _Scale) -> Iterator[_Box]:

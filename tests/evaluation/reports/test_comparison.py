@@ -99,7 +99,7 @@ def on_terminal(content: dict[str, Any], width: int = 140) -> str:
             [
                 "facts is the best",
                 "at most 5 %",
-                "beaten by facts",
+                "by facts",
                 "no answer for 3 of 60 rows",
                 "prompt: facts.txt",
             ],

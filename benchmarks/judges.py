@@ -4,7 +4,7 @@ A fair judge that is void is one error, a biased one whose own probe does not ca
 people scored are drawn anew for every examination.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmarks._characters import OWN, Script, labelled_answers
@@ -13,12 +13,14 @@ from evaluation.judges.judge import Judge
 from evaluation.judges.standing import Standing, examine
 from evaluation.types import Verdict
 
-RUNS = 200
-ANSWERS = 120
+RUNS = 100
+# Few labelled answers, and twice as many, which a fair judge needs more than a biased one that is to be caught.
+FEW, MORE = 120, 240
 POSITION, VERBOSITY, SELF = "position bias", "verbosity bias", "self-preference"
 ITSELF, SHUFFLED = "agreement with itself", "lead over answers to other prompts"
 # Who, its mode and script, and the trial that should tell.
-CHARACTERS: tuple[tuple[str, Mode, Mapping[str, Any], str | None], ...] = (
+Character = tuple[str, Mode, Mapping[str, Any], str | None]
+CHARACTERS: tuple[Character, ...] = (
     ("fair, errs in 5 %", Mode.POINTWISE, {}, None),
     ("fair, errs in 15 %", Mode.POINTWISE, {"noise": 0.15}, None),
     ("likes length in 60 %", Mode.POINTWISE, {"likes": "length"}, VERBOSITY),
@@ -36,21 +38,32 @@ CHARACTERS: tuple[tuple[str, Mode, Mapping[str, Any], str | None], ...] = (
 
 def main() -> None:
     """Print, for every character, how often it is void, and how often its own probe does not pass."""
-    print(f"{RUNS} examinations each, {ANSWERS} labelled answers (pairwise: twice as many, two to a prompt)")
-    print(f"{'judge':<26}{'mode':<11}{'void':>8}{'its own probe tells':>22}   not passed, by trial")
-    for name, mode, character, own in CHARACTERS:
-        found = [examined(mode, character, seed) for seed in range(RUNS)]
+    print(f"{RUNS} examinations each; in pairwise mode labelled answers are pairs")
+    print(
+        f"{'judge':<26}{'mode':<11}{'labelled':>9}{'void':>8}{'its own trial tells':>21}   not passed, by trial"
+    )
+    for (name, mode, character, own), answers in cells():
+        found = [examined(mode, character, answers, seed) for seed in range(RUNS)]
         void = sum(standing.problem is not None for standing in found) / RUNS
         told = sum(own in not_passed(standing) for standing in found) / RUNS
         by_trial = {
             trial: sum(trial in not_passed(standing) for standing in found) / RUNS
             for trial in sorted({trial for standing in found for trial in not_passed(standing)})
         }
-        shown = ", ".join(f"{trial} {share:.1%}" for trial, share in by_trial.items())
-        print(f"{name:<26}{mode.value:<11}{void:>8.1%}{'' if own is None else f'{told:.1%}':>22}   {shown}")
+        shown = ", ".join(f"{trial} {share:.0%}" for trial, share in by_trial.items())
+        caught = "" if own is None else f"{told:.0%}"
+        print(f"{name:<26}{mode.value:<11}{answers:>9}{void:>8.0%}{caught:>21}   {shown}", flush=True)
 
 
-def examined(mode: Mode, character: Mapping[str, Any], seed: int) -> Standing:
+def cells() -> Iterator[tuple[Character, int]]:
+    """Every character with few labelled answers, and the fair ones also with more."""
+    for character in CHARACTERS:
+        yield character, FEW
+        if character[3] is None:
+            yield character, MORE
+
+
+def examined(mode: Mode, character: Mapping[str, Any], answers: int, seed: int) -> Standing:
     """One examination, of answers and errors of its own; the judge's model wrote half of the answers."""
     config = JudgeConfig.model_validate(
         {
@@ -63,7 +76,7 @@ def examined(mode: Mode, character: Mapping[str, Any], seed: int) -> Standing:
     )
     each = 2 if mode is Mode.PAIRWISE else 1
     judge = Judge(config, config.rubric or "", Script(**character, seed=seed).ask)
-    return examine(judge, labelled_answers(ANSWERS * each, each, seed), {OWN})
+    return examine(judge, labelled_answers(answers * each, each, seed), {OWN})
 
 
 def not_passed(standing: Standing) -> set[str]:

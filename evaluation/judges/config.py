@@ -96,7 +96,7 @@ class AgreementConfig(Section):
 class ProbesConfig(Section):
     """How biased a judge may be, all as shares of its scale; a judge beyond a bound is void."""
 
-    items: int = Field(120, ge=30, le=5000, description="Items of the labelled set that probes ask about.")
+    items: int = Field(240, ge=30, le=5000, description="Items of the labelled set that probes ask about.")
     seed: int = Field(0, ge=0)
     position: Bound = Field(0.15, description="Pairwise: by how much the place shown first may win more.")
     verbosity: Bound = Field(0.1, description="By how much empty words may raise an answer.")

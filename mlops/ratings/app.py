@@ -61,7 +61,8 @@ class Round:
         if found is None:
             raise UserError("there is no such answer here")
         score = told.get("score")
-        if not any(type(score) is type(point) and score == point for point in self.scale.points):
+        known = any(type(score) is type(point) and score == point for point in self.scale.points)
+        if not isinstance(score, int | str) or not known:
             raise UserError(f"{score!r} is not on the scale")
         append_rating(self.file, found, told["rater"], score)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sys
 import warnings
 
 import numpy as np
@@ -190,6 +191,12 @@ def test_metrics_without_judge_give_the_numbers_of_ragas(name, theirs, parts) ->
     pytest.importorskip("rapidfuzz")
     found = BY_NAME[name].scorer(rows_of())
     assert found.values == pytest.approx(by_the_library(theirs, parts))
+
+
+def test_a_package_that_ragas_misses_is_named(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "rapidfuzz", None)
+    with pytest.raises(UserError, match=r"rapidfuzz(.|\n)*pip install rapidfuzz"):
+        BY_NAME["ragas_string_similarity"].scorer(rows_of())
 
 
 @pytest.mark.parametrize(

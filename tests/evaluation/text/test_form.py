@@ -2,6 +2,7 @@
 
 import json
 import math
+import urllib.request
 from pathlib import Path
 
 import jsonschema
@@ -71,11 +72,14 @@ def test_a_schema_that_is_none_is_the_users_mistake(tmp_path: Path, text: str) -
         )
 
 
-def test_a_schema_elsewhere_is_not_fetched(tmp_path: Path) -> None:
+def test_a_schema_elsewhere_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(urllib.request, "urlopen", asked.append)
     (tmp_path / "s.json").write_text('{"$ref": "http://127.0.0.1:9/s.json"}')
     rows = TextRows.of(["{}"], settings=TextConfig(json_schema=str(tmp_path / "s.json")))
     with pytest.raises(Exception, match="Unresolvable"):
         form.valid_by_schema(rows)
+    assert asked == []
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from evaluation.text.declare import mean_of
 from evaluation.text.references import once, pairs
 from evaluation.text.rows import Scored, TextRows
 from evaluation.text.words import words
+from evaluation.types import FloatArray
 
 
 def semantic_similarity(rows: TextRows) -> Scored:
@@ -26,7 +27,7 @@ def semantic_similarity(rows: TextRows) -> Scored:
     references = vectors(rows, [text for several in rows.references for text in several])
     if answers.shape[1] != references.shape[1]:
         return found.best(np.zeros(len(found.owner)))
-    return found.best(np.einsum("nd,nd->n", answers.astype(np.float64), references))
+    return found.best(_cosines(answers, references))
 
 
 def vectors(rows: TextRows, texts: list[str]) -> Vectors:
@@ -62,8 +63,13 @@ def image_text_agreement(rows: TextRows) -> Scored:
         )
     model = Clip.of(rows.settings.clip)
     pictures, problems = model.embed_pictures(rows.column(rows.settings.image))
-    cosines = np.einsum("nd,nd->n", model.embed(rows.answers).astype(np.float64), pictures)
+    cosines = _cosines(model.embed(rows.answers), pictures)
     return Scored(np.where([problem is None for problem in problems], cosines, np.nan), problems)
+
+
+def _cosines(one: Vectors, other: Vectors) -> FloatArray:
+    # Lengths are 1 but for the last digit, which must not lead out of the range.
+    return np.clip(np.einsum("nd,nd->n", one.astype(np.float64), other), -1.0, 1.0)
 
 
 METRICS = (

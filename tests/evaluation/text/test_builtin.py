@@ -48,7 +48,7 @@ def rows() -> TextRows:
         *[(text(), text()) for _ in range(n)],
         prompt=[f"{text()} {text()}" for _ in range(n)],
         canary=["red mug"] * 20 + [None] * 20,
-        right=["a"] * n,
+        right=["a", None] * (n // 2),
         sources=[["a", "b"]] * n,
         contexts=[[text(), text()] for _ in range(n)],
         completion_tokens=[int(k) for k in random.integers(2, 40, n)],

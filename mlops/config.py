@@ -108,6 +108,12 @@ class Policy(Section):
         )
 
     @property
+    def prompts(self) -> tuple[str, ...]:
+        """The files of its prompts, for a model that writes."""
+        made = self.generate
+        return () if made is None else tuple(name for name in (made.prompt, made.system) if name)
+
+    @property
     def served(self) -> ServeConfig:
         """How it is served, with the names of all variables that the model reads."""
         if self.generate is None:

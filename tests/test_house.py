@@ -115,7 +115,16 @@ IMPORTED_IN = {
     "evidently": {"monitoring/report.py"},
     "great_expectations": {"mlops/data/suite.py", "mlops/data/expectations.py"},
     "mlflow": {"mlops/mlflow_store.py", "mlops/registry/client.py"},
-    "skops": {"mlops/packaging/load.py", "mlops/packaging/save.py"},
+    "langchain_core": {"evaluation/llm/chat.py", "evaluation/text/ragas_judge.py"},
+    "langchain_openai": {"evaluation/llm/chat.py", "evaluation/llm/connection.py"},
+    "onnxruntime": {"evaluation/embeddings/clip.py", "evaluation/embeddings/minilm.py"},
+    "openai": {"evaluation/llm/chat.py"},
+    "ragas": {
+        "evaluation/text/ragas_judge.py",
+        "evaluation/text/ragas_run.py",
+        "evaluation/text/ragas_tools.py",
+    },
+    "skops": {"mlops/packaging/load.py", "mlops/packaging/save.py", "mlops/serving/startup.py"},
 }
 
 

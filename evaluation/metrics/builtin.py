@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Mapping
 
+from evaluation.counterfactual import gaps, stereotypes
 from evaluation.errors import UserError
 from evaluation.metrics import bias, classification, latency, regression, scoring
 from evaluation.metrics.base import Metric
@@ -13,6 +14,7 @@ METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metrics in (
         *(module.METRICS for module in (classification, scoring, regression, bias, latency)),
+        *(module.METRICS for module in (gaps, stereotypes)),
         TEXT_METRICS,
     )
     for metric in metrics

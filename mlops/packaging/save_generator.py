@@ -23,7 +23,8 @@ def log_generator(
 ) -> str:
     """Log a generator to the active MLflow run, and say where: `models:/m-...`.
 
-    name: the model's, which its prompts bear as well. features: a few cases, whose columns give the signature.
+    name: the model's, which its prompts bear as well. features: a few cases, whose columns give the signature: all of
+    them, so that callers need not change when a prompt takes others.
     """
     mlflow = quiet_mlflow()
     prompt = register_prompt(
@@ -33,7 +34,7 @@ def log_generator(
         warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer")
         data = Path(folder) / "generator"
         generator.save(data)
-        inputs = mlflow.models.infer_signature(features[list(generator.inputs)]).inputs
+        inputs = mlflow.models.infer_signature(features).inputs
         logged = mlflow.pyfunc.log_model(
             name="model",
             loader_module=GENERATOR,

@@ -8,6 +8,7 @@ from evaluation.allowance import Weighing, allowance, share_left
 from evaluation.errors import EnvironmentProblem
 from evaluation.row_sketch import RowSketch
 from evaluation.types import Allowance
+from mlops.data.table import sha256_of
 from mlops.decision.canonical import canonical_json, digest_bytes
 from mlops.project import Project
 from mlops.registry.client import Registry
@@ -15,7 +16,7 @@ from mlops.release.journal import Step
 from mlops.release.run import Release
 
 TAG = "weighing"
-_CODE = frozenset({".py", ".txt"})
+_CODE = frozenset({".py"})
 # Characters of a tag that the names of columns may take.
 _NAMES = 1200
 
@@ -104,6 +105,8 @@ def candidate_id(project: Project) -> str:
         "ignore": sorted(policy.data.ignore),
         "train": policy.training.model_dump(mode="json"),
     }
+    if policy.prompts:
+        content["prompts"] = [sha256_of(project.folder / name) for name in policy.prompts]
     return digest_bytes(canonical_json(content))
 
 

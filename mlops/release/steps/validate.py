@@ -29,6 +29,7 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         expectations=suite,
         groups=grouping_columns(policy.gate),
         shown=_shown(release.project),
+        corpus=_corpus(release.project),
         progress=advance,
     )
     content = validation_to_json(found)
@@ -46,8 +47,16 @@ def perform(release: Release, advance: Fraction) -> StepDone:
 
 def _shown(project: Project) -> dict[str, list[str]]:
     """What a model that writes is told beside every case, examples included."""
-    generate = project.policy.generate
-    if generate is None:
+    if not project.policy.prompts:
         return {}
-    files = [name for name in (generate.prompt, generate.system) if name is not None]
-    return {"the prompt": [Prompt.read(project.folder / name).template for name in files]}
+    return {"the prompt": [Prompt.read(project.folder / name).template for name in project.policy.prompts]}
+
+
+def _corpus(project: Project) -> tuple[str, ...]:
+    """The texts that passages are looked up in."""
+    generate = project.policy.generate
+    if generate is None or generate.retrieval is None:
+        return ()
+    from mlops.generation.retrieval.documents import read_documents
+
+    return tuple(read_documents(project.folder / generate.retrieval.documents).texts)

@@ -4,7 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from evaluation.config import Confidence, Section
 from evaluation.errors import UserError
@@ -164,6 +164,17 @@ class JudgeConfig(Section):
     def range(self) -> tuple[float, float]:
         """Between what its scores lie; a preference counts 1 if won, 0.5 if tied and 0 if lost."""
         return self.scale.range if self.mode is Mode.POINTWISE else (0.0, 1.0)
+
+
+def _named_apart(judges: tuple[JudgeConfig, ...]) -> tuple[JudgeConfig, ...]:
+    if len({judge.name for judge in judges}) < len(judges):
+        msg = "judges need different names"
+        raise ValueError(msg)
+    return judges
+
+
+# The type of the section: `judges: Judges = ()`.
+Judges = Annotated[tuple[JudgeConfig, ...], AfterValidator(_named_apart)]
 
 
 def rubric_of(judge: JudgeConfig, folder: Path) -> str:

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from evaluation.errors import UserError
-from evaluation.judges.config import JudgeConfig, rubric_of
+from evaluation.judges.config import JudgeConfig, Judges, rubric_of
 from evaluation.judges.judge import Judge, digest, not_comparable
 from evaluation.judges.parsing import NO_JSON, OFF_SCALE, read
 from evaluation.judges.prompts import Item, Pair, ask_item, ask_pair
@@ -194,6 +194,13 @@ def test_what_does_not_leaves_it(change: dict[str, Any]) -> None:
 def test_a_policy_that_makes_no_sense_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         config(POINTS, **change)
+
+
+def test_two_judges_have_two_names() -> None:
+    section = TypeAdapter(Judges)
+    assert len(section.validate_python([POINTS, POINTS | {"name": "other"}])) == 2
+    with pytest.raises(ValidationError, match="different names"):
+        section.validate_python([POINTS, POINTS])
 
 
 def test_a_rubric_may_be_a_file(tmp_path: Path) -> None:

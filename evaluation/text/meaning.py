@@ -69,7 +69,7 @@ def image_text_agreement(rows: TextRows) -> Scored:
 
 def _cosines(one: Vectors, other: Vectors) -> FloatArray:
     # Lengths are 1 but for the last digit, which must not lead out of the range.
-    return np.clip(np.einsum("nd,nd->n", one.astype(np.float64), other), -1.0, 1.0)
+    return np.asarray(np.clip(np.einsum("nd,nd->n", one.astype(np.float64), other), -1.0, 1.0))
 
 
 METRICS = (

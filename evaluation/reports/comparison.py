@@ -3,11 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from evaluation.choice.best import Place
-from evaluation.choice.front import pareto_front
-from evaluation.metrics.builtin import find_metric
 from evaluation.reports.blocks import (
     Banner,
     Block,
@@ -20,19 +16,18 @@ from evaluation.reports.blocks import (
     Items,
     Listing,
     Paragraph,
-    Scatter,
-    Spot,
     Stack,
     Table,
     Tile,
     Tiles,
 )
+from evaluation.reports.comparison_picture import compared, picture
 from evaluation.reports.numbers import count, number, percent
-from evaluation.types import Direction, Verdict
+from evaluation.types import Verdict
 
 _UNTOLD = "-"
-# From this ratio of the largest to the smallest on, an axis is one of logarithms.
-_WIDE = 20
+# More candidates than these are counted in the title, not named.
+_NAMED = 4
 
 Found = Mapping[str, Any]
 
@@ -43,12 +38,8 @@ def comparison_document(content: Mapping[str, Any]) -> Document:
     if (drawn := picture(content)) is not None:
         blocks += [Heading("Quality and price"), drawn, Paragraph(_HOW_TO_SEE)]
     blocks += [Heading("Candidates"), _table(content), Paragraph(_how_to_read(content))]
-    blocks += [
-        *_not_compared(content),
-        *_for_the_policy(content),
-        Heading("What this rests on"),
-        _facts(content),
-    ]
+    blocks += [*_not_compared(content), *_not_measured(content), *_for_the_policy(content)]
+    blocks += [Heading("What this rests on"), _facts(content)]
     return Document(f"{content['model']}: comparison {content['id']}", tuple(blocks))
 
 
@@ -56,69 +47,6 @@ def comparison_brief(content: Mapping[str, Any]) -> Document:
     """The same on one screen."""
     blocks = [_banner(content), _table(content), *_not_compared(content), *_for_the_policy(content)]
     return Document("", tuple(blocks))
-
-
-def picture(content: Mapping[str, Any]) -> Scatter | None:
-    """The deciding metric against cost, or else latency; None where fewer than two can be placed."""
-    compared, axes = _compared(content), content["axes"][1:]
-    if len(compared) < 2 or not axes:
-        return None
-    by, across, sized = content["by"], axes[0], axes[1] if len(axes) > 1 else None
-    x = [float(found["shown"][across]["value"]) for found in compared]
-    largest = (
-        max((float(found["shown"][sized]["value"]) for found in compared), default=0.0) if sized else 0.0
-    )
-    spots = tuple(
-        Spot(
-            name=found["name"],
-            x=at,
-            y=found["estimate"]["value"],
-            low=found["estimate"]["low"],
-            high=found["estimate"]["high"],
-            size=float(found["shown"][sized]["value"]) / largest if sized and largest > 0 else 0.3,
-            verdict=_VERDICTS.get(found["place"]),
-        )
-        for found, at in zip(compared, x, strict=True)
-    )
-    front = _front_in_plane(spots, Direction(by["direction"]), find_metric(across).direction)
-    return Scatter(
-        spots=spots,
-        x_label=_axis(across, find_metric(across).direction),
-        y_label=_axis(by["metric"], Direction(by["direction"])),
-        size_label=f"area: {_called(sized)}" if sized else "",
-        front=front,
-        log=min(x) > 0 and max(x) / min(x) > _WIDE,
-        text=f"{by['metric']} against {_called(across)}: "
-        + "; ".join(f"{spot.name} {number(spot.y)} at {number(spot.x)}" for spot in spots),
-    )
-
-
-_VERDICTS = {Place.BEST: Verdict.PASS, Place.OPEN: Verdict.INCONCLUSIVE}
-
-
-def _front_in_plane(
-    spots: Sequence[Spot], up: Direction, across: Direction
-) -> tuple[tuple[float, float], ...]:
-    on = pareto_front(np.array([[spot.y, spot.x] for spot in spots]), [up, across])
-    return tuple(sorted({(spot.x, spot.y) for spot, there in zip(spots, on.tolist(), strict=True) if there}))
-
-
-def _compared(content: Mapping[str, Any]) -> list[Found]:
-    return [found for found in content["candidates"] if found["place"] != Place.NOT_COMPARED]
-
-
-def _called(name: str) -> str:
-    """A metric's name with its unit, where the name does not tell it.
-
-    >>> _called("latency_p50_ms"), _called("roc_auc")
-    ('latency_p50_ms', 'roc_auc')
-    """
-    unit = find_metric(name).unit
-    return name if not unit or name.endswith(f"_{unit}") else f"{name} [{unit}]"
-
-
-def _axis(name: str, direction: Direction) -> str:
-    return f"{_called(name)}, {direction.value} is better"
 
 
 def _banner(content: Mapping[str, Any]) -> Banner:
@@ -129,7 +57,7 @@ def _banner(content: Mapping[str, Any]) -> Banner:
             f"{basis}, every other candidate is worse; the error of that is at most {percent(by['error'])}."
         )
         return Banner(Verdict.PASS, f"{best} is the best", text)
-    if len(_compared(content)) < 2:
+    if len(compared(content)) < 2:
         return Banner(
             Verdict.INCONCLUSIVE,
             "Nothing could be compared",
@@ -140,9 +68,10 @@ def _banner(content: Mapping[str, Any]) -> Banner:
     outlook = (
         "No realistic number of cases would tell all of them apart, were the differences what they look like."
         if needed is None
-        else f"About {count(needed, asked['unit'])} would, were the differences what they look like."
+        else f"About {count(needed, asked['unit'])} would tell the leading one from the rest, were the differences "
+        "what they look like."
     )
-    title = f"{_listed(left)} cannot be told apart yet"
+    title = f"{_listed(left) if len(left) <= _NAMED else f'{len(left)} candidates'} cannot be told apart yet"
     return Banner(Verdict.INCONCLUSIVE, title, f"{basis}, {among}. {outlook}")
 
 
@@ -169,7 +98,8 @@ def _tiles(content: Mapping[str, Any]) -> Tiles:
 
 
 def _table(content: Mapping[str, Any]) -> Table:
-    by, shown = content["by"]["metric"], content["show"]
+    by = content["by"]["metric"]
+    shown = [name for name in content["show"] if not _unmeasured(content, name)]
     columns = ("Candidate", "Standing", by, "Difference to that", *shown, "Front")
     rows = tuple(
         (
@@ -185,6 +115,21 @@ def _table(content: Mapping[str, Any]) -> Table:
     return Table(columns, rows, frozenset(range(2, 4 + len(shown))))
 
 
+def _unmeasured(content: Mapping[str, Any], name: str) -> str | None:
+    """Why no candidate has a value of a shown metric; None where one has."""
+    found = [candidate["shown"][name] for candidate in compared(content) or content["candidates"]]
+    if any(estimate["value"] is not None for estimate in found):
+        return None
+    return next((estimate["problem"] for estimate in found if estimate["problem"]), "no value")
+
+
+def _not_measured(content: Mapping[str, Any]) -> list[Block]:
+    items = tuple(
+        Item(name, why) for name in content["show"] if (why := _unmeasured(content, name)) is not None
+    )
+    return [Heading("Not measured of any candidate"), Items(items)] if items else []
+
+
 def _place(found: Found) -> Cell:
     if found["against"] is None:
         return str(found["place"])
@@ -196,14 +141,14 @@ def _place(found: Found) -> Cell:
 def _patch(patch: Mapping[str, Any]) -> str:
     """What a candidate changes, on one line."""
     if not patch:
-        return "as weighbridge.yaml has it"
+        return "unchanged"
     return ", ".join(f"{key}: {_value(value)}" for key, value in patch.items())
 
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         return " ".join(f"{key}={_value(item)}" for key, item in value.items())
-    return str(value)
+    return "none" if value is None else str(value)
 
 
 def _estimate(estimate: Mapping[str, Any]) -> Cell:
@@ -252,7 +197,7 @@ def _not_compared(content: Mapping[str, Any]) -> list[Block]:
     )
     unclear = tuple(
         Item(found["name"], problem, Verdict.INCONCLUSIVE)
-        for found in _compared(content)
+        for found in compared(content)
         if (problem := found["estimate"]["problem"] or (found["difference"] or {}).get("problem"))
     )
     blocks: list[Block] = [Heading("Not compared"), Items(items)] if items else []
@@ -260,10 +205,10 @@ def _not_compared(content: Mapping[str, Any]) -> list[Block]:
 
 
 def _for_the_policy(content: Mapping[str, Any]) -> list[Block]:
-    compared = _compared(content)
-    if len(compared) < 2:
+    told = compared(content)
+    if len(told) < 2:
         return []
-    first = compared[0]
+    first = told[0]
     if content["best"] is not None:
         said = f"For weighbridge.yaml: {first['name']}"
     else:

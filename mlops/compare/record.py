@@ -105,7 +105,8 @@ def findings(comparison: Comparison, candidates: list[Candidate]) -> tuple[Found
 
 def write(record: Record, home: Path) -> Written:
     """Keep a comparison below a project's home, and say where; numbers that are not finite are refused."""
-    from evaluation.reports.comparison import comparison_document, picture
+    from evaluation.reports.comparison import comparison_document
+    from evaluation.reports.comparison_picture import picture
     from evaluation.reports.html import to_html
     from evaluation.reports.markdown import to_markdown
     from evaluation.reports.scatter import alone

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from evaluation.reports.blocks import Scatter, Spot
-from evaluation.reports.comparison import comparison_brief, comparison_document, picture
+from evaluation.reports.blocks import Document, Listing, Scatter, Spot
+from evaluation.reports.comparison import comparison_brief, comparison_document
+from evaluation.reports.comparison_picture import picture
 from evaluation.reports.html import to_html
 from evaluation.reports.markdown import to_markdown
 from evaluation.reports.scatter import alone, scatter_svg, ticks
@@ -106,12 +107,17 @@ def on_terminal(content: dict[str, Any], width: int = 140) -> str:
         ),
         (
             OPEN,
-            ["facts and warm cannot be told apart yet", "About 900 cases would", "not shown to be the best"],
+            [
+                "facts and warm cannot be told apart yet",
+                "About 900 cases would tell",
+                "not shown to be the best",
+            ],
         ),
         (OPEN | {"needed": None}, ["No realistic number of cases"]),
+        (OPEN | {"open": list("abcde")}, ["5 candidates cannot be told apart yet"]),
         (LOST, ["Nothing could be compared", "no answer for 3 of 60 rows"]),
     ],
-    ids=["decided", "open", "out of reach", "nothing"],
+    ids=["decided", "open", "out of reach", "many", "nothing"],
 )
 def test_every_format_says_how_it_ended(content: dict[str, Any], says: list[str]) -> None:
     page, text = to_html(comparison_document(content)), to_markdown(comparison_document(content))
@@ -119,6 +125,17 @@ def test_every_format_says_how_it_ended(content: dict[str, Any], says: list[str]
     for shown in plain:
         for said in says:
             assert said in " ".join(shown.replace("┃", " ").split())
+
+
+def test_a_metric_that_nobody_has_is_told_once_and_is_no_column() -> None:
+    gone = value(None, problem="the endpoint has no price")
+    free = [one | {"shown": one["shown"] | {"mae": gone}} for one in DECIDED["candidates"]]
+    document = comparison_document(DECIDED | {"candidates": free, "axes": ["r2", "latency_p50_ms"]})
+    assert to_markdown(document).count("mae") == 1
+    assert "**mae**: the endpoint has no price" in to_markdown(document)
+    drawn = picture(DECIDED | {"axes": ["r2", "latency_p50_ms"]})
+    assert drawn is not None
+    assert (drawn.x_label, drawn.size_label) == ("latency_p50_ms, lower is better", "")
 
 
 def test_a_page_without_two_places_has_no_picture() -> None:
@@ -160,6 +177,17 @@ def test_any_spots_and_names_make_a_picture(found: list[Spot], label: str) -> No
     ]
     assert sorted(shown) == sorted(spot.name for spot in found)
     assert "nan" not in scatter_svg(scatter).replace(label, "")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"])))
+def test_lines_to_copy_stay_as_they_are_whatever_marks_they_hold(text: str) -> None:
+    document = Document("t", (Listing(f"{text}\n", "yaml"),))
+    page = ElementTree.fromstring(re.findall(r"<pre>.*</pre>", to_html(document), flags=re.DOTALL)[0])
+    assert "".join(page.itertext()).rstrip() == text.rstrip()
+    fence, *inside, end = to_markdown(document).strip().split("\n")[2:]
+    assert "\n".join(inside) == text.rstrip()
+    assert fence == f"{end}yaml"
+    assert end not in text
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))

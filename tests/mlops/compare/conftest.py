@@ -7,16 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 import yaml
 
-from evaluation.metrics.base import Metric
-from evaluation.metrics.builtin import METRICS
-from evaluation.text.builtin import TEXT_METRICS
 from mlops.compare.run import compare
 from mlops.project import Project
 
@@ -84,14 +81,6 @@ def say(prompt: str, body: dict[str, Any]) -> str:
     kept = [word for word in words if chance.random() < 0.8] or words
     wandering = ["and", "much", "more", "besides"] if body.get("temperature") else []
     return " ".join([*kept, *wandering[: chance.integers(2, 5)]])
-
-
-@pytest.fixture(autouse=True)
-def text_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The metrics of texts by their names, as a policy finds them."""
-
-    for metric in TEXT_METRICS:
-        monkeypatch.setitem(cast("dict[str, Metric]", METRICS), metric.name, metric)
 
 
 @pytest.fixture(autouse=True)

@@ -28,10 +28,13 @@ MODULES = {
     "text": (
         *(
             "datasketch",
+            "jsonschema",
             "langchain_community",
             "nltk",
+            "PIL",
             "py3langid",
             "ragas",
+            "rapidfuzz",
             "rouge_score",
             "sacrebleu",
             "scipy",

@@ -70,7 +70,9 @@ def _require_apart(project: Project, table: Table, path: str) -> None:
     raise UserError(
         found,
         expected="cases that the gate does not weigh on: choosing on its rows would spend the error that it states",
-        next_step=f"set compare.on in {FILE_NAME} to other cases, such as {data.train}",
+        next_step=f"remove these rows from {path}"
+        if path == data.train
+        else f"set compare.on in {FILE_NAME} to other cases, such as {data.train}",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -179,6 +179,7 @@ def test_any_spots_and_names_make_a_picture(found: list[Spot], label: str) -> No
     assert "nan" not in scatter_svg(scatter).replace(label, "")
 
 
+@example("a: |\n  ```\n  b\n  ```")
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"])))
 def test_lines_to_copy_stay_as_they_are_whatever_marks_they_hold(text: str) -> None:
     document = Document("t", (Listing(f"{text}\n", "yaml"),))

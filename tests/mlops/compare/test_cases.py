@@ -73,3 +73,12 @@ def test_a_file_without_the_target_is_refused(shop, tmp_path):
     pl.DataFrame({"title": ["a"], "facts": ["b"]}).write_csv(tmp_path / "other.csv")
     with pytest.raises(UserError, match=r"compare\.on: column 'text'"):
         cases(project)
+
+
+def test_training_data_that_hold_the_gate_s_rows_are_refused_with_the_way_out(shop, tmp_path):
+    project = shop(TWO)
+    rows = [pl.read_csv(tmp_path / name) for name in ("train.csv", "holdout.csv")]
+    pl.concat([rows[0], rows[1][:20]]).write_csv(tmp_path / "train.csv")
+    with pytest.raises(UserError, match=r"20 of 60 holdout rows \(33\.3%\) occur in train\.csv") as caught:
+        cases(project)
+    assert "remove these rows from train.csv" in str(caught.value)

@@ -19,6 +19,7 @@ from mlops.cli import (
     load,
     log,
     plan,
+    rate,
     release,
     review,
     serve,
@@ -52,7 +53,21 @@ def options(context: typer.Context, project: PROJECT_OPTION = None) -> None:
     context.obj = Settings(project)
 
 
-for group in (release, compare, serve, load, watch, log, explore, plan, review, evidence, api_keys, demo):
+for group in (
+    release,
+    compare,
+    serve,
+    load,
+    watch,
+    log,
+    explore,
+    plan,
+    review,
+    evidence,
+    api_keys,
+    rate,
+    demo,
+):
     group.add_to(app)
 
 

@@ -15,7 +15,7 @@ from evaluation.types import Outputs
 from mlops.packaging.load import PackagedModel
 from mlops.project import Project
 
-REPLIES = "replies"
+REPLIES = "replies.db"
 
 
 def ask_holdout(

@@ -63,9 +63,7 @@ class Store:
             "decision_key": signed.signature.key_id,
             "model_digest": model_digest(model_dir),
         }
-        return self.registry.register(
-            source=uri, run_id=run_id, description="", tags=found | (tags or {})
-        )
+        return self.registry.register(source=uri, run_id=run_id, description="", tags=found | (tags or {}))
 
     def train(self, name: str) -> tuple[str, str]:
         """Log a small model."""

@@ -11,8 +11,9 @@ import polars as pl
 # Not frozen: every answered row makes one, and that takes four times as long through frozen fields.
 @dataclass(slots=True)
 class RequestRecord:
-    """One answered row, which nobody changes. `id` is what a label is joined on; `inputs` holds the features as the model got them.
+    """One answered row, which nobody changes.
 
+    `id` is what a label is joined on; `inputs` holds the features as the model got them.
     guards: what the server's guards said of the row, by name; caller: who asked, None without access control.
     """
 

@@ -7,7 +7,7 @@ from mlops.packaging.ranges import Ranges
 def test_a_release_serves_with_what_its_training_saw(project):
     assert project("release").code == 0
     [path] = (project.folder / ".weighbridge" / "bundles").glob("small-*")
-    seen, dataset = Ranges.of_bundle(Bundle.open(path)), project.open().dataset
+    seen, dataset = Ranges.read(Bundle.open(path).ranges), project.open().dataset
     assert seen == Ranges.of(
         dataset.train.select(dataset.features).iter_columns(), dataset.train_fingerprint.sha256
     )

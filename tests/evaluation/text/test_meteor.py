@@ -36,7 +36,7 @@ def test_nltks_own_example() -> None:
 
 @needs_wordnet
 def test_synonyms_and_stems_count() -> None:
-    rows = TextRows.of(["The automobile stops", "The lorries stopping"], "The car stops", "The lorry stopped")
+    rows = TextRows.of(["The auto stops", "The lorries stopping"], "The car stops", "The lorry stopped")
     assert (meteor.meteor(rows).values > 0.6).all()
 
 

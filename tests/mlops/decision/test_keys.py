@@ -220,7 +220,7 @@ def test_what_a_command_leaves_running_never_gets_the_private_key(
     monkeypatch.setenv(SIGNING_KEY, SEED_TEXT)
     handle = process.spawn(
         [sys.executable, "-c", "import os; print(sorted(os.environ))"],
-        mark={"MARKED": "yes"},
+        told={"MARKED": "yes"},
         log=tmp_path / "log",
         folder=tmp_path,
     )

@@ -46,8 +46,8 @@ def test_a_record_that_says_something_else_than_the_version_is_refused(store: "S
 
 
 def test_a_version_that_somebody_else_registered_is_refused(store: "Store") -> None:
-    run_id, logged = store.train("by hand")
-    version = store.registry.register(source=logged.uri, run_id=run_id, description="", tags={})
+    run_id, uri = store.train("by hand")
+    version = store.registry.register(source=uri, run_id=run_id, description="", tags={})
     with pytest.raises(UserError, match="has no decision record"):
         fetch_bundle(store.registry, version, store.home / "bundles")
 

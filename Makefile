@@ -65,4 +65,4 @@ lock: setup  ## Resolve again and pin with hashes
 	grep -E '^($(MODEL))==' requirements/dev.txt | cut -d ' ' -f 1 | $(COMPILE) --group serving-peers --constraint - -o requirements/serving-peers.txt
 
 clean:
-	rm -rf .venv .venv-peers .venv-serving-peers .mypy_cache .ruff_cache .pytest_cache weighbridge-demo
+	rm -rf .venv .venv-peers .venv-serving-peers .mypy_cache .ruff_cache .pytest_cache weighbridge-demo weighbridge-demo-llm

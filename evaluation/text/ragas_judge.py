@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from evaluation.llm.values import Ask, Failed, Message, Role, Sampling
+from evaluation.llm.values import Ask, Failed, Message, Reply, Role, Sampling
 
 if TYPE_CHECKING:
     from evaluation.embeddings.base import Embedder
@@ -24,11 +24,31 @@ def ragas_llm(endpoint: "Endpoint", max_tokens: int) -> Any:
     from ragas.llms.base import BaseRagasLLM
     from ragas.run_config import RunConfig
 
+    def asks(prompt: Any, n: int, temperature: float, stop: list[str] | None) -> list[Ask]:
+        sampling = Sampling(temperature=temperature, max_tokens=max_tokens, stop=tuple(stop or ()))
+        message = Message(Role.USER, prompt.to_string())
+        return [Ask((message,), sampling, repeat) for repeat in range(n)]
+
+    def result(said: list[Reply | Failed]) -> Any:
+        texts = []
+        for each in said:
+            if isinstance(each, Failed):
+                raise JudgeFailedError.of(each)
+            texts.append(Generation(text=each.text, generation_info={"finish_reason": each.finish_reason}))
+        return LLMResult(generations=[texts])
+
     class Judge(BaseRagasLLM):
         """Asks once a request: what may be tried again, the endpoint tries again."""
 
-        def generate_text(self, *_: Any, **__: Any) -> Any:
-            raise NotImplementedError
+        def generate_text(
+            self,
+            prompt: Any,
+            n: int = 1,
+            temperature: float = 0.01,
+            stop: list[str] | None = None,
+            callbacks: Any = None,  # noqa: ARG002 - RAGAS's form
+        ) -> Any:
+            return result(endpoint.ask_now(asks(prompt, n, temperature, stop)))
 
         async def agenerate_text(
             self,
@@ -38,22 +58,8 @@ def ragas_llm(endpoint: "Endpoint", max_tokens: int) -> Any:
             stop: list[str] | None = None,
             callbacks: Any = None,  # noqa: ARG002 - RAGAS's form
         ) -> Any:
-            sampling = Sampling(
-                temperature=self.get_temperature(n) if temperature is None else temperature,
-                max_tokens=max_tokens,
-                stop=tuple(stop or ()),
-            )
-            message = Message(Role.USER, prompt.to_string())
-            said = await endpoint.ask([Ask((message,), sampling, repeat) for repeat in range(n)])
-            for each in said:
-                if isinstance(each, Failed):
-                    raise JudgeFailedError.of(each)
-            texts = [
-                Generation(text=each.text, generation_info={"finish_reason": each.finish_reason})
-                for each in said
-                if not isinstance(each, Failed)
-            ]
-            return LLMResult(generations=[texts])
+            drawn = self.get_temperature(n) if temperature is None else temperature
+            return result(await endpoint.ask(asks(prompt, n, drawn, stop)))
 
         def is_finished(self, response: Any) -> bool:
             return all(each.generation_info["finish_reason"] != "length" for each in response.generations[0])

@@ -1,11 +1,9 @@
 """Two small projects: one whose texts a stub of an endpoint writes, one whose model is trained on a table."""
 
 import json
-import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -34,42 +32,6 @@ class Observed:
         self.told.append((name, problem or "answered"))
 
 
-class Stub(ThreadingHTTPServer):
-    """An endpoint that says what a function makes of the prompt; it counts what it was asked."""
-
-    def __init__(self, says: Callable[[str, dict[str, Any]], str]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.says, self.asked = says, 0
-        self.url = f"http://127.0.0.1:{self.server_port}/v1"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Stub
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.server.asked += 1
-        text = self.server.says(body["messages"][-1]["content"], body)
-        chunk = {"id": "1", "object": "chat.completion.chunk", "model": "m", "created": 1}
-        delta = {"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}
-        last = {"index": 0, "delta": {}, "finish_reason": "stop"}
-        usage = {"prompt_tokens": len(body["messages"][-1]["content"]), "completion_tokens": len(text)}
-        events = [
-            chunk | {"choices": [delta]},
-            chunk | {"choices": [last]},
-            chunk | {"choices": [], "usage": usage | {"total_tokens": sum(usage.values())}},
-        ]
-        content = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content.encode())
-
-    def log_message(self, *_: object) -> None:
-        """Nothing on the tests' screen."""
-
-
 def say(prompt: str, body: dict[str, Any]) -> str:
     """Where it is given facts it repeats most of them; else it makes something up; warm answers wander off."""
     chance = np.random.default_rng(zlib.crc32(prompt.encode()))
@@ -83,22 +45,9 @@ def say(prompt: str, body: dict[str, Any]) -> str:
     return " ".join([*kept, *wandering[: chance.integers(2, 5)]])
 
 
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
-def stub() -> Iterator[Stub]:
-    server = Stub(say)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def stub(make_stub: Callable[..., Any]) -> Any:
+    return make_stub(say)
 
 
 def texts(start: int) -> pl.DataFrame:
@@ -114,7 +63,7 @@ def texts(start: int) -> pl.DataFrame:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, stub: Stub) -> Callable[..., Project]:
+def shop(tmp_path: Path, stub: Any) -> Callable[..., Project]:
     """A project that writes texts; `compare` is its section, other sections may be changed."""
 
     def make(compare: dict[str, Any], **others: Any) -> Project:

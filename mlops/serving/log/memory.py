@@ -100,13 +100,19 @@ class MemoryQueue:
             self._changed.notify()
 
     def _run(self) -> None:
-        while batch := self._next_batch():
-            requests = [item for item in batch if isinstance(item, RequestRecord)]
-            labels = [item for item in batch if isinstance(item, LabelRecord)]
-            stored = self._store(self._append, requests) + self._store(self._log.append_labels, labels)
-            self._counts.dropped(len(batch) - stored)
-            with self._changed:
-                self._taken = []
+        while self._store_batch():
+            pass
+
+    def _store_batch(self) -> bool:
+        """Wait for a batch and store it; False when closing and nothing is left. Nothing holds the batch afterwards."""
+        batch = self._next_batch()
+        requests = [item for item in batch if isinstance(item, RequestRecord)]
+        labels = [item for item in batch if isinstance(item, LabelRecord)]
+        stored = self._store(self._append, requests) + self._store(self._log.append_labels, labels)
+        self._counts.dropped(len(batch) - stored)
+        with self._changed:
+            self._taken = []
+        return bool(batch)
 
     def _append(self, records: list[RequestRecord]) -> None:
         self._log.append(self._privacy.clean(records))

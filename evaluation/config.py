@@ -3,17 +3,11 @@
 from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from evaluation.judges.config import Judges
+from evaluation.section import Confidence, Section
 from evaluation.types import OnInconclusive, Tier
-
-Confidence = Annotated[float, Field(gt=0.5, lt=1.0)]
-
-
-class Section(BaseModel):
-    """Base of every section: unknown keys are errors, values are frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Bins(Section):
@@ -134,6 +128,7 @@ class GateConfig(Section):
         None,
         description="A CSV file for stereotype_preference, in place of the pairs that come with Weighbridge.",
     )
+    judges: Judges = Field((), description="Language models that score answers, once they are believed.")
     on_inconclusive: OnInconclusive = Field(
         OnInconclusive.BLOCK,
         description="block stops, hold registers and waits for more labels or a waiver, warn lets it serve.",

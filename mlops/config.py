@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal, cast
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from evaluation.config import GateConfig, Section
+from evaluation.config import GateConfig
 from evaluation.errors import UserError
 from evaluation.hygiene.config import HygieneConfig
+from evaluation.section import Section
 from evaluation.text.config import TextConfig
 from evaluation.types import Form, Task
 from mlops.compare.config import CompareConfig

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
-from evaluation.config import Section
+from evaluation.section import Section
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 

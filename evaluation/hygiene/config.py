@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from evaluation.config import Section
+from evaluation.section import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

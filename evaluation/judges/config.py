@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from evaluation.config import Confidence, Section
 from evaluation.errors import UserError
 from evaluation.llm.config import EndpointConfig
+from evaluation.section import Confidence, Section
 
 # Sentences that say nothing, put around an answer to see whether length alone is liked.
 EMPTY_WORDS = (

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from evaluation.config import Section
+from evaluation.section import Section
 from evaluation.text.ragas_config import RagasConfig
 
 

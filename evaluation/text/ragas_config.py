@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from evaluation.config import Section
 from evaluation.llm.config import BudgetConfig, EndpointConfig
+from evaluation.section import Section
 
 
 class RagasConfig(Section):

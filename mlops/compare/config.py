@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from evaluation.config import Section
+from evaluation.section import Section
 
 MOST = 50
 _Name = Annotated[str, Field(min_length=1, max_length=60)]

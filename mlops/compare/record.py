@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from evaluation.choice.best import Place
 from evaluation.choice.compare import Comparison
-from evaluation.config import Section
 from evaluation.files import write_whole
+from evaluation.section import Section
 from evaluation.types import Direction, Estimate, Task
 from mlops.compare.candidates import Candidate
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from pydantic import Field
 
-from evaluation.config import Section
 from evaluation.llm.config import BudgetConfig, EndpointConfig
 from evaluation.llm.values import Sampling
+from evaluation.section import Section
 from mlops.generation.retrieval.config import RetrievalConfig
 
 _TEXT = r"^[^\x00]+\.txt$"
@@ -39,6 +39,12 @@ class GenerateConfig(Section):
     )
     endpoint: EndpointConfig = Field(default_factory=EndpointConfig)
     sampling: SamplingConfig = Field(default_factory=SamplingConfig)
+    examples: int = Field(
+        0,
+        ge=0,
+        le=50,
+        description="Rows of data.train, drawn by the seed, that the model is shown as earlier turns, answers and all.",
+    )
     retrieval: RetrievalConfig | None = Field(
         None, description="Passages that are looked up for each case and fill {context}; for task: rag."
     )

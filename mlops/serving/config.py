@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from evaluation.config import Section
+from evaluation.section import Section
 from mlops.serving.access.config import AccessConfig
 from mlops.serving.guards.config import GuardsConfig
 from mlops.serving.jobs.config import JobsConfig, WebhooksConfig

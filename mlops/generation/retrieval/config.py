@@ -2,7 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from evaluation.config import Section
+from evaluation.section import Section
 
 
 class Weights(Section):

@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from evaluation.config import Section
+from evaluation.section import Section
 from mlops.serving.access.callers import Scope
 
 # What signs with a private key. A list that held HMAC would let anyone sign with the public key that is published.

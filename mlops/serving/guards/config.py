@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from evaluation.config import Section
+from evaluation.section import Section
 
 
 class Action(StrEnum):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork
 
-from evaluation.config import Section
+from evaluation.section import Section
 from mlops.serving.jobs.addresses import Pattern
 from monitoring.config import Duration
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field, model_validator
 
-from evaluation.config import Section
+from evaluation.section import Section
 from monitoring.config import Duration
 
 IDS = "ids"

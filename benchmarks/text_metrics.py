@@ -16,6 +16,7 @@ from statistics import median
 
 import numpy as np
 
+from evaluation.errors import NotInstalled
 from evaluation.text import echo, facts, form, meaning, meteor, overlap, refusal, rouge, safety, without_echo
 from evaluation.text.config import TextConfig
 from evaluation.text.rows import TextRows
@@ -38,8 +39,10 @@ def main() -> None:
         "ROUGE-1, -2, -L": ((rouge.rouge_1, rouge.rouge_2, rouge.rouge_l), plain_rouge),
         "METEOR": ((meteor.meteor,), plain_meteor),
     }
-    if any(meteor.meteor(_first(rows, 1)).problems):
-        print("METEOR is left out:", meteor.meteor(_first(rows, 1)).problems[0])
+    try:
+        meteor.wordnet()
+    except NotInstalled as error:
+        print("METEOR is left out:", error.problem)
         del compared["METEOR"]
     ours_s: dict[str, list[float]] = {name: [] for name in compared}
     plain_s: dict[str, list[float]] = {name: [] for name in compared}

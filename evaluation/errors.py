@@ -2,6 +2,7 @@
 
 WeighbridgeError
 ├── UserError             the project's files or the command line are wrong       exit code 3
+│   └── NotInstalled      a package, a model or a list of words is not here; a metric that needs it is inconclusive
 ├── EnvironmentProblem    the machine, a port, a store or the network is at fault  exit code 4
 └── Undefined             a metric has no value for these rows (one class, no rows); recorded, never raised to a user
 """
@@ -47,6 +48,19 @@ class UserError(WeighbridgeError):
     """The project's files or the command line are wrong."""
 
     exit_code = ExitCode.USER_ERROR
+
+
+class NotInstalled(UserError):  # noqa: N818 - a state, which a metric records
+    """A package, a model or a list of words that is not on this machine; `next_step` brings it.
+
+    >>> NotInstalled("the package wn is not installed", next_step="pip install wn").problem
+    'the package wn is not installed: pip install wn'
+    """
+
+    @property
+    def problem(self) -> str:
+        """What is missing and what brings it, in one line."""
+        return f"{self.found}: {self.next_step}"
 
 
 class EnvironmentProblem(WeighbridgeError):  # noqa: N818 - a problem, as people say

@@ -23,7 +23,7 @@ class Embedder(Protocol):
 def embedder(name: str = MINILM) -> Embedder:
     """The embedder that a policy names: `minilm`, or `module:function` that gives LangChain embeddings.
 
-    Raises UserError where it is not installed, can't be imported or is none.
+    Raises NotInstalled where it, or what it imports, is not installed, UserError where it is none.
     """
     if name == MINILM:
         from evaluation.embeddings.minilm import MiniLM

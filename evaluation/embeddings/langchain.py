@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.embeddings.base import Vectors, each_once, unit
-from evaluation.errors import UserError
+from evaluation.errors import NotInstalled, UserError
 
 _AT_A_TIME = 256
 
@@ -27,10 +27,16 @@ class LangChain:
 
     @classmethod
     def named(cls, name: str) -> "LangChain":
-        """What `module:function` gives; raises UserError where that is no embeddings."""
+        """What `module:function` gives; raises NotInstalled for an absent module, UserError for no embeddings."""
         module, _, function = name.partition(":")
         try:
             found = getattr(importlib.import_module(module), function)()
+        except ModuleNotFoundError as error:
+            raise NotInstalled(
+                f"texts.embeddings: {name} needs {error.name}, which is not installed",
+                expected="minilm, or module:function that gives LangChain embeddings",
+                next_step="install it, or correct texts.embeddings in weighbridge.yaml",
+            ) from error
         except Exception as error:
             raise UserError(
                 f"texts.embeddings: {name} gave no embeddings: {type(error).__name__}: {error}",

@@ -44,7 +44,7 @@ class MiniLM:
 
     @classmethod
     def installed(cls) -> "MiniLM":
-        """The model that is installed; raises UserError where none is."""
+        """The model that is installed; raises NotInstalled where none is."""
         return cls(carried(*_MODEL, install=_INSTALL), carried(*_TOKENIZER, install=_INSTALL))
 
     def embed(self, texts: Sequence[str]) -> Vectors:

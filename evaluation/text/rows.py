@@ -1,5 +1,6 @@
 """Answers in text with all that is known of them: the sole input of what measures them."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,10 +10,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from evaluation.errors import UserError
+from evaluation.errors import NotInstalled, UserError
 from evaluation.metrics.base import Metric
 from evaluation.text.config import TextConfig
 from evaluation.types import FloatArray, Outputs
+
+_LOG = logging.getLogger(__name__)
 
 # Columns of Outputs.facts, in their order.
 FACTS: Mapping[str, pl.DataType] = {
@@ -149,8 +152,8 @@ def score_rows(  # noqa: PLR0913 - keyword-only settings with defaults
     """Measure every answer by each metric that has a scorer; answers that are no texts are left as they are.
 
     inputs: (n, columns) the cases. A row without answer gets NaN, and the scorers never see it. A scorer that
-    raises UserError has not been given what it needs, which is raised; any other error of a scorer is a plug-in's
-    failure: every row is NaN and says why, and the metric is then inconclusive.
+    raises UserError has not been given what it needs, which is raised. NotInstalled, and any other error, is a
+    failure of that scorer alone: every row is NaN and says why, and the metric is then inconclusive.
     """
     scored = {metric.name: metric for metric in metrics if metric.scorer is not None}
     if not scored:
@@ -183,11 +186,56 @@ def _score(metric: Metric, rows: TextRows) -> Scored:
     try:
         said = metric.scorer(rows)
         values = np.asarray(said.values if isinstance(said, Scored) else said, dtype=np.float64)
+    except NotInstalled as error:
+        return Scored.nothing(rows.n, error.problem)
     except UserError:
         raise
+    except ModuleNotFoundError as error:
+        return Scored.nothing(rows.n, not_installed(error).problem)
     except Exception as error:  # noqa: BLE001 - a plug-in failed: a record, not a crash
         return Scored.nothing(rows.n, f"{type(error).__name__}: {error}"[:300])
     if values.ndim == 0 or len(values) != rows.n:
         return Scored.nothing(rows.n, f"gave values of shape {values.shape} for {rows.n:,} answers")
     problems = said.problems if isinstance(said, Scored) else (None,) * rows.n
     return Scored(np.where(np.isfinite(values), values, np.nan), problems)
+
+
+def not_installed(error: ModuleNotFoundError) -> NotInstalled:
+    """What is said of a module that a scorer could not import.
+
+    >>> not_installed(ModuleNotFoundError(name="sacrebleu")).problem
+    "sacrebleu is not installed: pip install 'weighbridge[llm,text]', unless it is a scorer of your own that wants it"
+    """
+    return NotInstalled(
+        f"{error.name} is not installed",
+        next_step="pip install 'weighbridge[llm,text]', unless it is a scorer of your own that wants it",
+    )
+
+
+def unready(metrics: Iterable[Metric], cases: pl.DataFrame, settings: TextConfig) -> dict[str, str]:
+    """What is missing for metrics of texts, by name, found before there are any answers.
+
+    cases: a table with the columns of the cases. Each scorer is given no answer, and asks no language model
+    then. Raises UserError where the policy does not say what a metric must be told.
+
+    >>> def judged(rows):
+    ...     raise NotInstalled("no judge here", next_step="pip install judge")
+    >>> from evaluation.text.declare import mean_of
+    >>> unready([mean_of(judged)], pl.DataFrame({"title": []}), TextConfig())
+    {'judged': 'no judge here: pip install judge'}
+    """
+    missing: dict[str, str] = {}
+    for metric in metrics:
+        if metric.scorer is None:
+            continue
+        try:
+            metric.scorer(TextRows([], [], cases.clear(), settings=settings))
+        except NotInstalled as error:
+            missing[metric.name] = error.problem
+        except UserError:
+            raise
+        except ModuleNotFoundError as error:
+            missing[metric.name] = not_installed(error).problem
+        except Exception as error:  # noqa: BLE001 - it may do better with answers; those are measured later
+            _LOG.debug("%s of no answers: %s", metric.name, error)
+    return missing

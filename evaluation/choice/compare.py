@@ -1,6 +1,5 @@
 """Comparing candidates by what they answered to the same cases."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 from evaluation.choice.best import Candidate, Choice, Place, choose
 from evaluation.choice.front import pareto_front
 from evaluation.errors import UserError
-from evaluation.metrics.base import Mask, Metric, Need, Sample
-from evaluation.samples import Model, models
+from evaluation.metrics.base import Metric, Need, Sample
+from evaluation.samples import Model, models, why_unmeasured
 from evaluation.stats.estimate import Question, Settings, estimate
 from evaluation.types import Estimate, FloatArray, IntArray, Outputs, Task
 
@@ -65,26 +64,6 @@ def compare(  # noqa: PLR0913 - keyword-only, one for each thing that the compar
     choice = choose(candidates, by, settings)
     axes, front = _front(choice, shown, by, [metric for metric in show if metric.name in weigh])
     return Comparison(choice, shown, axes, front)
-
-
-def why_unmeasured(model: Model, metric: Metric) -> str | None:
-    """Why a model's answers can't be weighed by a metric, or None: rows without an answer, or without a value."""
-    if gone := int(model.unanswered.sum()):
-        why = _commonest(model.problems, model.unanswered)
-        return f"no {model.answer} for {gone:,} of {model.sample.n:,} rows{why}"
-    values = model.sample.row_scores.get(metric.name)
-    if metric.scorer is None or values is None:
-        return None
-    absent = np.asarray(np.isnan(values.reshape(len(values), -1)).any(axis=1), dtype=np.bool_)
-    if not absent.any():
-        return None
-    why = _commonest(model.sample.row_problems.get(metric.name), absent)
-    return f"no value for {int(absent.sum()):,} of {len(values):,} answers{why}"
-
-
-def _commonest(problems: NDArray[Any] | None, rows: Mask) -> str:
-    given = [] if problems is None else [problem for problem in problems[rows].tolist() if problem]
-    return f": {Counter(given).most_common(1)[0][0]}" if given else ""
 
 
 def _models(

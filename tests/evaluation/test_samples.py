@@ -9,7 +9,8 @@ import pytest
 from evaluation.config import Bins
 from evaluation.errors import UserError
 from evaluation.metrics.base import Sample
-from evaluation.samples import models, slices, with_groups
+from evaluation.metrics.builtin import METRICS
+from evaluation.samples import Model, models, slices, why_unmeasured, with_groups
 from evaluation.types import Outputs, Task
 
 
@@ -101,3 +102,34 @@ def test_slices_of_a_pair_are_the_combinations_that_occur() -> None:
         ({"sex": "f", "age": "below 30"}, [True, False, True]),
         ({"sex": "m", "age": "30 and more"}, [False, True, False]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "who", "expected"),
+    [
+        (None, None, "no answer for 2 of 4 rows: timeout"),
+        (None, "the champion", "the champion gave no answer for 2 of 4 rows: timeout"),
+        ([True, True, False, False], None, "no value for 1 of 2 answers: no reference"),
+        (
+            [True, True, False, False],
+            "the challenger",
+            "the challenger: no value for 1 of 2 answers: no reference",
+        ),
+        ([True, False, False, False], "the challenger", None),
+        ([False, False, True, False], None, "no answer for 1 of 1 rows"),
+    ],
+)
+def test_why_answers_can_not_be_weighed_is_said_of_the_rows_in_question(
+    rows: list[bool] | None, who: str | None, expected: str | None
+) -> None:
+    said = Sample(
+        np.array(["x"] * 4, dtype=object),
+        np.array(["a", "b", None, None], dtype=object),
+        row_scores={"exact_match": np.array([1.0, np.nan, np.nan, np.nan])},
+        row_problems={"exact_match": np.array([None, "no reference", None, None], dtype=object)},
+    )
+    gone = np.array([False, False, True, True])
+    model = Model(said, gone, "answer", np.array([None, None, None, "timeout"], dtype=object))
+    mask = None if rows is None else np.array(rows)
+    assert why_unmeasured(model, METRICS["exact_match"], mask, who=who) == expected
+    assert why_unmeasured(model, METRICS["accuracy"], np.array([True, True, False, False])) is None

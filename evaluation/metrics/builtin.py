@@ -40,6 +40,8 @@ OVERVIEW: Mapping[Task, tuple[str, ...]] = {
     Task.RAG: ("exact_match", "token_f1", "rouge_l", "prompt_echo", "answer_words"),
 }
 
+_NEAR = 3
+
 
 def all_metrics() -> tuple[Metric, ...]:
     """Every metric, by name."""
@@ -49,16 +51,23 @@ def all_metrics() -> tuple[Metric, ...]:
 def find_metric(name: str, *, among: Mapping[str, Metric] = METRICS) -> Metric:
     """The metric of that name.
 
-    Raises UserError for an unknown name, with the nearest known one.
+    Raises UserError for an unknown name, with the nearest known ones.
 
     >>> find_metric("roc_auc").direction
     <Direction.HIGHER_IS_BETTER: 'higher'>
     """
     if name in among:
         return among[name]
-    near = difflib.get_close_matches(name.lower(), among, n=1)
+    near = _near(name.lower(), among)
+    every = f"one of the {len(among)} that `weighbridge metrics` lists"
     raise UserError(
         f"unknown metric '{name}'",
-        expected=f"one of: {', '.join(sorted(among))}",
-        next_step=f"did you mean '{near[0]}'?" if near else "see `weighbridge metrics`",
+        expected=f"{', '.join(near)}, or {every}" if near else every,
+        next_step=f"did you mean '{near[0]}'?" if near else "weighbridge metrics",
     )
+
+
+def _near(name: str, among: Mapping[str, Metric]) -> list[str]:
+    """Three names at most: those that are spelled much like it, then those that it is a part of."""
+    alike = difflib.get_close_matches(name, among, n=_NEAR)
+    return list(dict.fromkeys([*alike, *(known for known in sorted(among) if name in known)]))[:_NEAR]

@@ -44,7 +44,9 @@ def answerability(rows: TextRows) -> FloatArray:
 
 
 def unanswerable_declined(rows: TextRows) -> FloatArray:
-    """Of the cases whose answer is in no document, the share where the model says so; (n, 2) sums.
+    """Of the cases whose answer is in no document, the share where the model says so.
+
+    (n, 2) sums: declined, and such cases.
 
     >>> from evaluation.text.config import TextConfig
     >>> settings = TextConfig(documents="right")
@@ -57,7 +59,9 @@ def unanswerable_declined(rows: TextRows) -> FloatArray:
 
 
 def answerable_declined(rows: TextRows) -> FloatArray:
-    """Of the cases whose answer is in a document, the share where the model says that it is not; (n, 2) sums.
+    """Of the cases whose answer is in a document, the share where the model says that it is not.
+
+    (n, 2) sums: declined, and such cases.
 
     >>> from evaluation.text.config import TextConfig
     >>> settings = TextConfig(documents="right")

@@ -1,4 +1,4 @@
-"""Looking: status, explain, metrics, schema."""
+"""Looking: status, explain, schema."""
 
 import json
 from typing import Annotated
@@ -10,7 +10,7 @@ from mlops.cli.context import console, open_project
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands."""
-    for command in (status, explain, metrics, schema):
+    for command in (status, explain, schema):
         app.command()(command)
 
 
@@ -43,27 +43,6 @@ def explain(
     chosen = decided(open_project(context), release)
     record = DecisionRecord.read(chosen.folder / FILE_NAME)
     console().print(to_terminal(explanation(record.content)))
-    return 0
-
-
-def metrics() -> int:
-    """List the metrics that a policy can name."""
-    from rich.table import Table
-
-    from evaluation.metrics.builtin import all_metrics
-
-    table = Table("metric", "better", "range", "unit", "tasks", "needs", box=None)
-    for metric in all_metrics():
-        low, high = metric.range
-        table.add_row(
-            metric.name,
-            metric.direction.value,
-            f"{low:g} to {high:g}",
-            metric.unit,
-            ", ".join(sorted(metric.tasks)),
-            ", ".join(sorted(metric.needs)),
-        )
-    console().print(table)
     return 0
 
 

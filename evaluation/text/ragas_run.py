@@ -52,14 +52,14 @@ class RagasMetric:
 
             metric = self._made(rows)
             made = [SingleTurnSample(**samples[row]) for row in ready]
-            found = wait(metric.single_turn_ascore, made)
+            judge = rows.settings.ragas.judge if self.judged else None
+            found = wait(metric.single_turn_ascore, made, None if judge is None else 2 * judge.concurrency)
         return collected(rows.n, ready, found, problems)
 
     def _made(self, rows: TextRows) -> Any:
         import ragas.metrics
         from ragas.run_config import RunConfig
 
-        settings: RagasConfig = rows.settings.ragas
         try:
             metric = getattr(ragas.metrics, self.name)()
         except ImportError as error:
@@ -68,7 +68,7 @@ class RagasMetric:
                 next_step="pip install rapidfuzz",
             ) from error
         if self.judged:
-            metric.llm = _judge(settings, self.name)
+            metric.llm = _judge(rows, self.name)
         if self.embeds:
             from evaluation.embeddings.base import embedder
             from evaluation.text.ragas_judge import RagasEmbeddings
@@ -78,17 +78,19 @@ class RagasMetric:
         return metric
 
 
-def _judge(settings: RagasConfig, name: str) -> Any:
+def _judge(rows: TextRows, name: str) -> Any:
     from evaluation.llm.client import Endpoint
     from evaluation.text.ragas_judge import ragas_llm
 
+    settings: RagasConfig = rows.settings.ragas
     if settings.judge is None:
         raise UserError(
             f"RAGAS's {name} asks a language model, and none is named",
             expected="an endpoint that judges, such as {url: https://api.openai.com/v1, model: ..., key: NAME}",
             next_step="texts: {ragas: {judge: ...}} in weighbridge.yaml, or the check context_support, which asks none",
         )
-    return ragas_llm(Endpoint.of(settings.judge, budget=settings.budget), settings.max_tokens)
+    endpoint = Endpoint.of(settings.judge, cache=rows.replies, budget=settings.budget)
+    return ragas_llm(endpoint, settings.max_tokens)
 
 
 @contextmanager
@@ -101,12 +103,21 @@ def quiet_ragas() -> Iterator[None]:
         yield
 
 
-def wait(score: Callable[[Any], Any], samples: Sequence[Any]) -> list[float | Exception]:
-    """What an asynchronous metric gives for each sample, or what it raised."""
+def wait(
+    score: Callable[[Any], Any], samples: Sequence[Any], at_once: int | None = None
+) -> list[float | Exception]:
+    """What an asynchronous metric gives for each sample, or what it raised; so many samples at a time."""
     from evaluation.llm.loop import Work
 
     async def all_of_them() -> list[Any]:
-        return await asyncio.gather(*(score(sample) for sample in samples), return_exceptions=True)
+        # Each sample that asks has the file of kept replies open, and files are not without number.
+        places = asyncio.Semaphore(at_once or max(1, len(samples)))
+
+        async def one(sample: Any) -> Any:
+            async with places:
+                return await score(sample)
+
+        return await asyncio.gather(*(one(sample) for sample in samples), return_exceptions=True)
 
     return Work(all_of_them()).wait()
 

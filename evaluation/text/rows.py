@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ class TextRows:
 
     answers: (n,) texts. references: the texts that each may be compared with, none or several.
     inputs: (n, columns) the cases as the table has them. facts: (n, columns of FACTS), None where nothing is
-    known of how the answers came about. settings: what the policy says of texts.
+    known of how the answers came about. settings: what the policy says of texts. replies: the file of kept replies,
+    for what asks a language model; None keeps none.
 
     >>> rows = TextRows(["a blue mug"], [("a mug",)], pl.DataFrame({"title": ["MUG BLUE"]}))
     >>> rows.n, rows.prompts, rows.contexts
@@ -50,6 +52,7 @@ class TextRows:
     inputs: pl.DataFrame
     facts: pl.DataFrame | None = None
     settings: TextConfig = field(default_factory=TextConfig)
+    replies: Path | None = None
     # What several metrics need, such as tokens or vectors, made once.
     shared: dict[str, Any] = field(default_factory=dict)
 
@@ -147,13 +150,15 @@ def score_rows(  # noqa: PLR0913 - keyword-only settings with defaults
     target: NDArray[Any],
     inputs: pl.DataFrame,
     settings: TextConfig = TextConfig(),  # noqa: B008 - frozen
+    replies: Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Outputs:
     """Measure every answer by each metric that has a scorer; answers that are no texts are left as they are.
 
-    inputs: (n, columns) the cases. A row without answer gets NaN, and the scorers never see it. A scorer that
-    raises UserError has not been given what it needs, which is raised. NotInstalled, and any other error, is a
-    failure of that scorer alone: every row is NaN and says why, and the metric is then inconclusive.
+    inputs: (n, columns) the cases. replies: the file of replies that scorers keep and find. A row without answer
+    gets NaN, and the scorers never see it. A scorer that raises UserError has not been given what it needs, which
+    is raised. NotInstalled, and any other error, is a failure of that scorer alone: every row is NaN and says why,
+    and the metric is then inconclusive.
     """
     scored = {metric.name: metric for metric in metrics if metric.scorer is not None}
     if not scored:
@@ -166,6 +171,7 @@ def score_rows(  # noqa: PLR0913 - keyword-only settings with defaults
         inputs=inputs[answered],
         facts=part.facts,
         settings=settings,
+        replies=replies,
     )
     values, problems = dict(outputs.row_scores), dict(outputs.row_problems)
     for done, (name, metric) in enumerate(scored.items(), start=1):

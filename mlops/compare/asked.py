@@ -16,7 +16,9 @@ from evaluation.types import Outputs, Predictor, Task
 from mlops.compare.candidates import Candidate
 from mlops.compare.cases import Cases
 from mlops.config import Policy
+from mlops.generation.chain import Chain
 from mlops.generation.generator import Generator
+from mlops.generation.writer import Writer
 from mlops.packaging.load import InputField, outputs_of
 from mlops.packaging.load_generator import GeneratorModel
 from mlops.packaging.save import classes_of, require_estimator
@@ -48,7 +50,7 @@ def make_and_ask(project: Project, candidate: Candidate, cases: Cases, metrics: 
     """What a candidate says about every case, measured by these metrics; one that fails says why."""
     try:
         model = _made(project, candidate.policy, cases.made_from)
-        outputs = _ask(candidate.policy, model, cases.asked, metrics)
+        outputs = _ask(candidate.policy, model, cases.asked, metrics, project.home / REPLIES)
         latency_ms = outputs.latency_ms
         if latency_ms is None and any(Need.LATENCY in metric.needs for metric in metrics):
             latency_ms = measure_latency(
@@ -70,19 +72,21 @@ def _made(project: Project, policy: Policy, rows: pl.DataFrame) -> Predictor:
             params=training.params,
             project_dir=project.folder,
         )
-    if isinstance(model, Generator):
+    if isinstance(model, Generator | Chain):
         return _generator(model, project.home / REPLIES)
     require_estimator(model)
     return FittedModel(model, policy.task, policy.gate.threshold, features)
 
 
-def _generator(generator: Generator, replies: Path) -> GeneratorModel:
+def _generator(generator: Writer, replies: Path) -> GeneratorModel:
     """Answers are kept as evaluations keep them: what was paid for here is not asked again by a release."""
     inputs = tuple(InputField(name, "string", required=True) for name in generator.inputs)
     return GeneratorModel(generator, inputs, {}, replies)
 
 
-def _ask(policy: Policy, model: Predictor, cases: pl.DataFrame, metrics: Sequence[Metric]) -> Outputs:
+def _ask(
+    policy: Policy, model: Predictor, cases: pl.DataFrame, metrics: Sequence[Metric], replies: Path
+) -> Outputs:
     each = repeated(cases, policy.gate)
     return score_rows(
         predict(model, each, task=policy.task),
@@ -90,4 +94,5 @@ def _ask(policy: Policy, model: Predictor, cases: pl.DataFrame, metrics: Sequenc
         target=each[policy.data.target].to_numpy(),
         inputs=each,
         settings=policy.texts,
+        replies=replies,
     )

@@ -44,6 +44,7 @@ def ask_holdout(
         target=cases[policy.data.target].to_numpy(),
         inputs=cases,
         settings=policy.texts,
+        replies=project.home / REPLIES,
     )
 
 

@@ -20,6 +20,7 @@ from evaluation.types import Outputs
 from mlops.packaging.load import PackagedModel
 from mlops.packaging.load_generator import GeneratorModel
 from mlops.project import Project
+from mlops.release.asking import REPLIES
 
 
 def ask_variants(project: Project, model: PackagedModel, champion: PackagedModel | None) -> Answers | None:
@@ -51,7 +52,14 @@ def _scored(project: Project, model: PackagedModel, frame: pl.DataFrame, metrics
     names = [field.name for field in model.inputs]
     outputs = predict(model, [frame.select(names)], task=project.policy.task)
     target = frame[project.policy.data.target].to_numpy()
-    return score_rows(outputs, metrics, target=target, inputs=frame, settings=project.policy.texts)
+    return score_rows(
+        outputs,
+        metrics,
+        target=target,
+        inputs=frame,
+        settings=project.policy.texts,
+        replies=project.home / REPLIES,
+    )
 
 
 def ask_pairs(project: Project, model: PackagedModel) -> Answers | None:

@@ -7,6 +7,7 @@ import sys
 import warnings
 
 import numpy as np
+import polars as pl
 import pytest
 
 from evaluation.errors import UserError
@@ -16,7 +17,8 @@ from evaluation.text import ragas_run
 from evaluation.text.config import TextConfig
 from evaluation.text.ragas import METRICS
 from evaluation.text.ragas_config import RagasConfig
-from evaluation.text.rows import TextRows
+from evaluation.text.rows import TextRows, score_rows
+from evaluation.types import Outputs
 
 BY_NAME = {metric.name: metric for metric in METRICS}
 QUESTIONS = ["Who lost a leg?", "What do they hunt?", "Who tells the story?"]
@@ -82,10 +84,10 @@ def reply(text: str, finish_reason: str = "stop") -> Reply:
 def judge(monkeypatch):
     """Let every judge be a function of the prompt."""
 
-    def use(say):
+    def use(say, kind=ScriptedEndpoint):
         from evaluation.llm.client import Endpoint
 
-        monkeypatch.setattr(Endpoint, "of", lambda config, **kwargs: ScriptedEndpoint(say))
+        monkeypatch.setattr(Endpoint, "of", lambda config, **kwargs: kind(say))
 
     return use
 
@@ -214,6 +216,82 @@ def test_a_row_that_the_judge_fails_has_no_value_and_says_why(judge, said, why) 
     assert np.isnan(found.values).tolist() == [False, True, False]
     assert why in found.problems[1]
     assert found.problems[0] is found.problems[2] is None
+
+
+@pytest.fixture
+def asked_judge(make_stub, monkeypatch):
+    """Settings with a judge on loopback, and the stub of it."""
+    monkeypatch.setenv("JUDGE_KEY", "sk-1")
+    stub = make_stub(lambda prompt, _: judged(prompt), key="sk-1")
+    judge = EndpointConfig(url=stub.url, model="judge", key="JUDGE_KEY", concurrency=2)
+    return stub, TextConfig(ragas=RagasConfig(judge=judge, contexts="right"))
+
+
+def test_what_the_judge_said_is_kept_and_not_paid_for_again(asked_judge, tmp_path) -> None:
+    stub, settings = asked_judge
+    metric = BY_NAME["ragas_faithfulness"]
+
+    def scored() -> np.ndarray:
+        said = Outputs(
+            np.array(ANSWERS, dtype=object), facts=pl.DataFrame({"contexts": CONTEXTS}, strict=False)
+        )
+        found = score_rows(
+            said,
+            [metric],
+            target=np.array(REFERENCES, dtype=object),
+            inputs=pl.DataFrame({"question": QUESTIONS}),
+            settings=settings,
+            replies=tmp_path / "replies.db",
+        )
+        return found.row_scores[metric.name]
+
+    assert scored() == pytest.approx([0.5, 1.0, 0.0])
+    paid = stub.asked
+    assert paid == 6
+    assert scored() == pytest.approx([0.5, 1.0, 0.0])
+    assert stub.asked == paid
+
+
+def test_many_answers_are_judged_a_few_at_a_time(judge) -> None:
+    at_once, most = 0, 0
+
+    class Counting(ScriptedEndpoint):
+        async def ask(self, asks):
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            await asyncio.sleep(0)
+            at_once -= 1
+            return await super().ask(asks)
+
+    judge(judged, Counting)
+    settings = rows_of().settings
+    rows = TextRows.of(
+        ["Captain Ahab lost a leg."] * 200,
+        question=[QUESTIONS[0]] * 200,
+        contexts=[CONTEXTS[0]] * 200,
+        settings=settings,
+    )
+    assert BY_NAME["ragas_faithfulness"].scorer(rows).values == pytest.approx([1.0] * 200)
+    assert most <= 2 * settings.ragas.judge.concurrency
+
+
+def test_ragas_may_ask_without_an_event_loop(asked_judge) -> None:
+    from langchain_core.prompt_values import StringPromptValue
+
+    from evaluation.llm.client import Endpoint
+    from evaluation.text.ragas_judge import JudgeFailedError, ragas_llm
+
+    stub, settings = asked_judge
+    stub.says = lambda prompt, body: f"{prompt} {body['temperature']:g} {body['max_tokens']} {stub.asked}"
+    asker = ragas_llm(Endpoint.of(settings.ragas.judge), 77)
+    found = asker.generate_text(StringPromptValue(text="Who?"), n=3, temperature=0.5)
+    [said] = found.generations
+    assert sorted(each.text for each in said) == [f"Who? 0.5 77 {n}" for n in (1, 2, 3)]
+    assert asker.is_finished(found)
+    stub.key = "another"
+    with pytest.raises(JudgeFailedError, match="refused_key"):
+        asker.generate_text(StringPromptValue(text="Who?"))
 
 
 def test_an_answer_without_statements_has_no_value(judge) -> None:

@@ -57,7 +57,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         task=Task.GENERATION,
         texts=TextConfig(),
     )
-    return SimpleNamespace(policy=policy, dataset=SimpleNamespace(holdout=holdout), folder=tmp_path)
+    return SimpleNamespace(
+        policy=policy, dataset=SimpleNamespace(holdout=holdout), folder=tmp_path, home=tmp_path
+    )
 
 
 def test_both_models_are_asked_of_the_lists_that_a_line_names(project: Any) -> None:

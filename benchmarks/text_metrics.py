@@ -151,12 +151,12 @@ def plain_rouge(rows: TextRows) -> None:
 
 def plain_meteor(rows: TextRows) -> None:
     """NLTK's METEOR with its own stemmer and WordNet, pair by pair."""
+    from nltk.tokenize.destructive import NLTKWordTokenizer
     from nltk.translate.meteor_score import meteor_score
 
-    wordnet = meteor.wordnet()
+    wordnet, split = meteor.wordnet(), NLTKWordTokenizer().tokenize
     for answer, references in zip(rows.answers, rows.references, strict=True):
-        words = [meteor.meteor_words(text) for text in references]
-        meteor_score(words, meteor.meteor_words(answer), wordnet=wordnet)
+        meteor_score([split(text) for text in references], split(answer), wordnet=wordnet)
 
 
 def seconds(call: Callable[[], object]) -> float:

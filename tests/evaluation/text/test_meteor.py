@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from evaluation import carried
 from evaluation.errors import NotInstalled
@@ -27,6 +29,13 @@ REFERENCES = (
     "It is the practical guide for the army always to heed the directions of the party",
 )
 
+# Words of which several share a stem, a set of WordNet, both or nothing.
+WORDS = (
+    *("car", "Cars", "auto", "automobile", "lorry", "lorries", "truck", "stop", "stopped", "halt"),
+    *("the", ".", "big", "large", "bigger", "run", "ran", "running"),
+)
+SENTENCES = st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join)
+
 
 @needs_wordnet
 def test_nltks_own_example() -> None:
@@ -42,14 +51,26 @@ def test_synonyms_and_stems_count() -> None:
 
 @needs_wordnet
 def test_every_text_is_as_nltk_has_it_without_what_we_remember(cases: TextRows) -> None:
+    assert meteor.meteor(cases).values.tolist() == nltks_values(cases)
+
+
+@needs_wordnet
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(SENTENCES, SENTENCES), min_size=1, max_size=8))
+def test_random_sentences_are_as_nltk_has_them(drawn: list[tuple[str, str]]) -> None:
+    rows = TextRows.of([answer for answer, _ in drawn], *[reference for _, reference in drawn])
+    assert meteor.meteor(rows).values.tolist() == nltks_values(rows)
+
+
+def nltks_values(rows: TextRows) -> list[float]:
+    from nltk.tokenize.destructive import NLTKWordTokenizer
     from nltk.translate.meteor_score import meteor_score
 
-    known = meteor.wordnet()
-    for answer, several, value in zip(
-        cases.answers, cases.references, meteor.meteor(cases).values, strict=True
-    ):
-        split = [meteor.meteor_words(text) for text in several]
-        assert value == meteor_score(split, meteor.meteor_words(answer), wordnet=known)
+    known, split = meteor.wordnet(), NLTKWordTokenizer().tokenize
+    return [
+        meteor_score([split(text) for text in several], split(answer), wordnet=known)
+        for answer, several in zip(rows.answers, rows.references, strict=True)
+    ]
 
 
 @needs_wordnet

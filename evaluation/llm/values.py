@@ -1,6 +1,6 @@
 """What is asked of a language model, and what came back. Imports nothing heavy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -61,10 +61,24 @@ class Ask:
     repeat: int = 0
 
     @classmethod
-    def of(cls, prompt: str, sampling: Sampling | None = None, *, system: str = "", repeat: int = 0) -> "Ask":
-        """A request with one message of the user, after a system message where there is one."""
+    def of(
+        cls,
+        prompt: str,
+        sampling: Sampling | None = None,
+        *,
+        system: str = "",
+        turns: Sequence[tuple[str, str]] = (),
+        repeat: int = 0,
+    ) -> "Ask":
+        """A request with one message of the user, after a system message where there is one.
+
+        turns: what was asked and answered before, as examples of good answers.
+        """
         first = (Message(Role.SYSTEM, system),) if system else ()
-        return cls((*first, Message(Role.USER, prompt)), sampling or Sampling(), repeat)
+        before = (
+            Message(*said) for turn in turns for said in zip((Role.USER, Role.ASSISTANT), turn, strict=True)
+        )
+        return cls((*first, *before, Message(Role.USER, prompt)), sampling or Sampling(), repeat)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,13 @@
 """The building function behind `generate`: what training is to other models."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from evaluation.errors import UserError
+from evaluation.text.rows import references_of
 from mlops.generation.config import GenerateConfig
 from mlops.generation.generator import Generator
 from mlops.generation.prompt import CONTEXT, Prompt
@@ -16,9 +20,9 @@ if TYPE_CHECKING:
 
 def build(
     features: "pd.DataFrame",
-    target: "pd.Series",  # noqa: ARG001 - the form of every training function
+    target: "pd.Series",
     *,
-    seed: int,  # noqa: ARG001
+    seed: int,
     project_dir: Path,
     **params: Any,
 ) -> Generator:
@@ -33,7 +37,7 @@ def build(
         prompt.require_columns(features.columns)
     else:
         _require_places(prompt, retrieval, list(features.columns))
-    return Generator(
+    generator = Generator(
         prompt=prompt,
         endpoint=config.endpoint,
         sampling=config.sampling,
@@ -43,6 +47,35 @@ def build(
         query="" if retrieval is None else retrieval.query,
         in_prompt=None if retrieval is None else retrieval.in_prompt,
     )
+    return (
+        generator.showing(_examples(features, target, config.examples, seed))
+        if config.examples
+        else generator
+    )
+
+
+def _examples(
+    features: "pd.DataFrame", target: "pd.Series", count: int, seed: int
+) -> list[tuple[Mapping[Any, Any], str]]:
+    """So many rows, drawn by the seed, each with its reference, or the first of several.
+
+    Raises UserError where fewer rows have one.
+    """
+    answers = [next(iter(several), "") for several in references_of(target.to_numpy())]
+    there = [row for row, answer in enumerate(answers) if answer.strip()]
+    if len(there) < count:
+        raise UserError(
+            f"generate.examples asks for {count} rows, and data.train has {len(there)} with a reference",
+            expected=f"at most {len(there)}",
+            next_step="lower generate.examples in weighbridge.yaml, or add rows to data.train",
+        )
+    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
+    drawn = sorted(random.choice(there, count, replace=False).tolist())
+    cases = features.iloc[drawn].astype(object)
+    return [
+        (dict(case), answers[row])
+        for case, row in zip(cases.where(cases.notna(), None).to_dict(orient="records"), drawn, strict=True)
+    ]
 
 
 def _require_places(prompt: Prompt, retrieval: RetrievalConfig, columns: list[str]) -> None:

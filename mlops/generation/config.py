@@ -45,6 +45,12 @@ class GenerateConfig(Section):
         le=50,
         description="Rows of data.train, drawn by the seed, that the model is shown as earlier turns, answers and all.",
     )
+    examples: int = Field(
+        0,
+        ge=0,
+        le=50,
+        description="Rows of data.train, drawn by the seed, that the model is shown as earlier turns, answers and all.",
+    )
     retrieval: RetrievalConfig | None = Field(
         None, description="Passages that are looked up for each case and fill {context}; for task: rag."
     )

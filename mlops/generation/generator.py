@@ -53,7 +53,8 @@ class Generator:
     """A prompt, the language model that answers it, and how.
 
     query: the column that passages are looked up by, where there is a retriever. in_prompt: how many of those found
-    the prompt gets, all where None; the ids of all are told.
+    the prompt gets, all where None; the ids of all are told. turns: prompts with a good answer each, shown as asked
+    and answered before; a case that is among them is asked without itself.
     """
 
     prompt: Prompt
@@ -64,6 +65,7 @@ class Generator:
     retriever: Retriever | None = None
     query: str = ""
     in_prompt: int | None = None
+    turns: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -81,11 +83,9 @@ class Generator:
         """
         passages = self._look_up(cases)
         contexts = [[passage.text for passage in found[: self.in_prompt]] for found in passages]
-        prompts = [
-            self.prompt.fill({**case, CONTEXT: "\n\n".join(texts)})
-            for case, texts in zip(cases, contexts, strict=True)
-        ]
-        said = self._ask(_asks(prompts, self.sampling, self.system), cache, self.budget if budgeted else None)
+        prompts = self._fill(cases, contexts)
+        asks = _asks(prompts, self.sampling, self.system, self.turns)
+        said = self._ask(asks, cache, self.budget if budgeted else None)
         return Outputs(
             labels=np.array([each.text if isinstance(each, Reply) else None for each in said], dtype=object),
             facts=_facts(said, prompts, contexts, passages),
@@ -103,6 +103,7 @@ class Generator:
             "query": self.query,
             "in_prompt": self.in_prompt,
             "retrieval": self.retriever is not None,
+            "turns": self.turns,
         }
         write_whole(folder / FILE_NAME, json.dumps(content, indent=1, allow_nan=False).encode())
         if self.retriever is not None:
@@ -122,6 +123,7 @@ class Generator:
                 retriever=_load_index(folder / INDEX) if content["retrieval"] else None,
                 query=content["query"],
                 in_prompt=content["in_prompt"],
+                turns=tuple((prompt, answer) for prompt, answer in content["turns"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
@@ -129,6 +131,19 @@ class Generator:
                 expected="a model that `weighbridge train` wrote",
                 next_step="weighbridge release",
             ) from None
+
+    def showing(self, examples: Sequence[tuple[Mapping[str, Any], str]]) -> "Generator":
+        """The same with these cases and answers as earlier turns, passages looked up as for any case."""
+        cases = [case for case, _ in examples]
+        contexts = [[passage.text for passage in found[: self.in_prompt]] for found in self._look_up(cases)]
+        prompts = self._fill(cases, contexts)
+        return replace(self, turns=tuple(zip(prompts, (answer for _, answer in examples), strict=True)))
+
+    def _fill(self, cases: Sequence[Mapping[str, Any]], contexts: Sequence[Sequence[str]]) -> list[str]:
+        return [
+            self.prompt.fill({**case, CONTEXT: "\n\n".join(texts)})
+            for case, texts in zip(cases, contexts, strict=True)
+        ]
 
     def _look_up(self, cases: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
         if self.retriever is None:
@@ -143,7 +158,9 @@ class Generator:
         return Endpoint.of(self.endpoint, cache=cache, budget=budget).ask_now(asks)
 
 
-def _asks(prompts: Sequence[str], sampling: SamplingConfig, system: str) -> list[Ask]:
+def _asks(
+    prompts: Sequence[str], sampling: SamplingConfig, system: str, turns: Sequence[tuple[str, str]]
+) -> list[Ask]:
     """One request a prompt; equal ones are told apart by number, and by seed where one is set."""
     seen: Counter[str] = Counter()
     asks = []
@@ -152,7 +169,9 @@ def _asks(prompts: Sequence[str], sampling: SamplingConfig, system: str) -> list
         seen[prompt] += 1
         if drawn.seed is not None:
             drawn = replace(drawn, seed=drawn.seed + repeat)
-        asks.append(Ask.of(prompt, drawn, system=system, repeat=repeat))
+        # Its own answer would give it away.
+        before = [turn for turn in turns if turn[0] != prompt]
+        asks.append(Ask.of(prompt, drawn, system=system, turns=before, repeat=repeat))
     return asks
 
 

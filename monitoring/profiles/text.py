@@ -1,7 +1,8 @@
 """Texts as numbers that can be compared: how long they are, how many of their words are new, what they are about.
 
-Half of the reference says what is known; the other half and the window are then measured by it in the same way, so that
-without drift both are draws from one distribution. A reference that measured itself would find nothing new in it.
+For words and meaning, half of the reference says what is known; the other half and the window are then measured by it
+in the same way, so that without drift both are draws from one distribution. A reference that measured itself would find
+nothing new in it. How long a text is needs no such half, and all of the reference counts.
 """
 
 import re
@@ -25,7 +26,7 @@ _EMBEDDED = 2000
 
 @dataclass(frozen=True)
 class Measured:
-    """One number a text: (n,) of the reference's second half and (m,) of the window, NaN where there is no text."""
+    """One number a text: (n,) of the reference or its second half, (m,) of the window, NaN where there is no text."""
 
     reference: FloatArray
     current: FloatArray
@@ -58,7 +59,7 @@ def measure_texts(reference: pl.Series, current: pl.Series) -> Mapping[str, Meas
     given = current.to_list()
     vocabulary = {word for text in known if text for word in _words(text)}
     found = {
-        "length": Measured(_lengths(rest), _lengths(given)),
+        "length": Measured(_lengths(reference.to_list()), _lengths(given)),
         "new words": Measured(_new(rest, vocabulary), _new(given, vocabulary)),
     }
     if find_spec("onnxruntime") and find_spec("tokenizers"):

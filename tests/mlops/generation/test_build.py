@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from evaluation.errors import UserError
-from evaluation.llm.values import Reply
-from mlops.generation.build import build
+from evaluation.llm.values import Ask, Reply
+from mlops.generation.build import _examples, build
 from mlops.generation.generator import Generator
 
 CASES = pd.DataFrame({"question": ["Who lost a leg?", "Who tells the story?"]})
@@ -29,10 +29,19 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def made(project: Path, **retrieval: object) -> Generator:
+def made(
+    project: Path, examples: int = 0, target: tuple = ("Ahab", "Ishmael"), **retrieval: object
+) -> Generator:
     given = {"documents": "documents.parquet", "weights": {"meaning": 0}} | retrieval
-    target = pd.Series(["Ahab", "Ishmael"])
-    return build(CASES, target, seed=0, project_dir=project, prompt="ask.txt", retrieval=given)
+    return build(
+        CASES,
+        pd.Series(target),
+        seed=0,
+        project_dir=project,
+        prompt="ask.txt",
+        examples=examples,
+        retrieval=given,
+    )
 
 
 @pytest.fixture
@@ -69,6 +78,55 @@ def test_what_is_kept_answers_the_same(project: Path, tmp_path: Path) -> None:
     kept, first = Generator.load(tmp_path / "kept").answer(cases), generator.answer(cases)
     assert kept.labels.tolist() == first.labels.tolist()
     assert kept.facts.equals(first.facts)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Ask]:
+    """What the language model was asked."""
+    seen: list[Ask] = []
+
+    def ask_now(self: object, asks: list[Ask]) -> list[Reply]:
+        seen.extend(asks)
+        return [Reply("x", None, None, 1.0, "stop", None) for _ in asks]
+
+    monkeypatch.setattr("evaluation.llm.client.Endpoint.ask_now", ask_now)
+    return seen
+
+
+def test_examples_are_earlier_turns_with_passages_of_their_own(
+    project: Path, tmp_path: Path, asked: list[Ask]
+) -> None:
+    generator = made(project, examples=1, target=(["Captain Ahab", "Ahab"], None), in_prompt=1)
+    generator.save(tmp_path / "kept")
+    case = {"question": "Who tells the story?"}
+    for each in (generator, Generator.load(tmp_path / "kept")):
+        each.answer([case])
+    assert asked[0] == asked[1]
+    assert [(message.role, message.text) for message in asked[0].messages] == [
+        ("user", f"{TEXTS['whale']}\n\nWho lost a leg?"),
+        ("assistant", "Captain Ahab"),
+        ("user", f"{TEXTS['story']}\n\nWho tells the story?"),
+    ]
+
+
+def test_an_example_is_asked_without_its_own_answer(project: Path, asked: list[Ask]) -> None:
+    made(project, examples=2).answer(CASES.to_dict(orient="records"))
+    assert [[message.text for message in ask.messages if message.role == "assistant"] for ask in asked] == [
+        ["Ishmael"],
+        ["Ahab"],
+    ]
+
+
+def test_examples_are_drawn_by_the_seed() -> None:
+    cases = pd.DataFrame({"title": [f"title {row}" for row in range(50)]})
+    drawn = [_examples(cases, cases["title"], 5, seed) for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert all(case["title"] == answer for case, answer in drawn[0])
+
+
+def test_more_examples_than_references_are_refused(project: Path) -> None:
+    with pytest.raises(UserError, match=r"asks for 2 rows, and data\.train has 1 with a reference"):
+        made(project, examples=2, target=("Ahab", None))
 
 
 def test_a_case_needs_the_question_and_no_context(project: Path) -> None:

@@ -18,13 +18,12 @@ from evaluation.section import Section
 from evaluation.text.config import TextConfig
 from evaluation.types import Form, Task
 from mlops.compare.config import CompareConfig
-from mlops.generation.config import ENTRYPOINT, GenerateConfig
+from mlops.generation.config import ENTRYPOINT, FUNCTION, GenerateConfig
 from mlops.serving.config import ServeConfig
 from monitoring.config import AlertConfig, MonitorConfig
 
 FILE_NAME = "weighbridge.yaml"
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
-_ENTRYPOINT = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 
 
 class DataConfig(Section):
@@ -45,7 +44,7 @@ class DataConfig(Section):
 class TrainConfig(Section):
     """How a model is made."""
 
-    entrypoint: str = Field(pattern=_ENTRYPOINT, description="module:function")
+    entrypoint: str = Field(pattern=FUNCTION, description="module:function")
     seed: int = Field(0, ge=0, lt=2**32)
     params: dict[str, Any] = Field(default_factory=dict, description="Passed to the function by name.")
     requirements: tuple[str, ...] = Field(
@@ -75,7 +74,7 @@ class Policy(Section):
     data: DataConfig
     train: Annotated[TrainConfig | None, BeforeValidator(_short_train)] = None
     generate: GenerateConfig | None = Field(
-        None, description="A prompt and who answers it, in place of `train`."
+        None, description="A prompt and who answers it, or a chain, in place of `train`."
     )
     texts: TextConfig = Field(default_factory=TextConfig, description="What measuring texts must be told.")
     gate: GateConfig
@@ -111,8 +110,12 @@ class Policy(Section):
     @property
     def prompts(self) -> tuple[str, ...]:
         """The files of its prompts, for a model that writes."""
-        made = self.generate
-        return () if made is None else tuple(name for name in (made.prompt, made.system) if name)
+        return () if self.generate is None else self.generate.prompts
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Other files and folders that a model that writes is made of."""
+        return () if self.generate is None else self.generate.files
 
     @property
     def served(self) -> ServeConfig:

@@ -11,15 +11,26 @@ from pathlib import Path
 def forgotten(folder: Path) -> Iterator[None]:
     """Forget, when the block ends, the modules that it imported from a folder and what it added to sys.path.
 
-    Objects that were made keep working; another folder may have modules of the same name.
+    Objects that were made keep working; another folder may have modules of the same name. No byte code is written
+    meanwhile: the files of a model are pinned by a digest, and one more would break it.
     """
-    modules, path = set(sys.modules), list(sys.path)
+    modules, path, silent = set(sys.modules), list(sys.path), sys.dont_write_bytecode
     importlib.invalidate_caches()
+    sys.dont_write_bytecode = True
     try:
         yield
     finally:
+        sys.dont_write_bytecode = silent
         sys.path[:] = path
-        for name in set(sys.modules) - modules:
-            file = getattr(sys.modules[name], "__file__", None)
-            if file and Path(file).resolve().is_relative_to(folder.resolve()):
-                del sys.modules[name]
+        for name in set(modules_of(folder)) - modules:
+            del sys.modules[name]
+
+
+def modules_of(folder: Path) -> dict[str, Path]:
+    """The files of modules that were imported from a folder, by name; what is installed inside it is left aside."""
+    home, found = folder.resolve(), {}
+    for name, module in list(sys.modules.items()):
+        path = Path(getattr(module, "__file__", None) or "/").resolve()
+        if path.is_relative_to(home) and "site-packages" not in path.relative_to(home).parts:
+            found[name] = path
+    return found

@@ -96,7 +96,21 @@ class Project:
                 and path.is_file()
                 and not any(part.startswith(".") for part in inside.parts)
             ):
-                total.update(
-                    f"{inside.as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
-                )
+                total.update(_line(inside.as_posix(), path))
         return total.hexdigest()
+
+    @property
+    def files_digest(self) -> str:
+        """SHA-256 over what else a model that writes is made of, such as documents; what is absent does not count."""
+        total = hashlib.sha256()
+        for name in self.policy.files:
+            root = self.folder / name
+            for path in [root] if root.is_file() else sorted(root.rglob("*")):
+                if path.is_file():
+                    total.update(_line(path.relative_to(self.folder).as_posix(), path))
+        return total.hexdigest()
+
+
+def _line(name: str, path: Path) -> bytes:
+    with path.open("rb") as file:
+        return f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode()

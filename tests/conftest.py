@@ -61,6 +61,13 @@ class _Answering(BaseHTTPRequestHandler):
         prompt = body["messages"][-1]["content"]
         text = self.server.says(prompt, body)
         usage = {"prompt_tokens": len(prompt), "completion_tokens": len(text)}
+        if not body.get("stream"):
+            message = {"role": "assistant", "content": text}
+            whole = {"id": "1", "object": "chat.completion", "model": "m", "created": 1}
+            told = usage | {"total_tokens": sum(usage.values())}
+            choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+            self._send("application/json", json.dumps(whole | {"choices": choices, "usage": told}))
+            return
         chunk = {"id": "1", "object": "chat.completion.chunk", "model": "m", "created": 1}
         delta = {"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}
         events = [
@@ -69,8 +76,11 @@ class _Answering(BaseHTTPRequestHandler):
             chunk | {"choices": [], "usage": usage | {"total_tokens": sum(usage.values())}},
         ]
         content = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+        self._send("text/event-stream", content)
+
+    def _send(self, kind: str, content: str) -> None:
         self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-type", kind)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content.encode())

@@ -23,7 +23,7 @@ def answers_of(said: Sequence[Reply | Failed]) -> list[str | None]:
 def facts_of(
     said: Sequence[Reply | Failed],
     *,
-    prompts: Sequence[str] | None = None,
+    prompts: Sequence[str | None] | None = None,
     contexts: Sequence[Sequence[str]] | None = None,
     sources: Sequence[Sequence[str]] | None = None,
 ) -> pl.DataFrame:

@@ -142,6 +142,7 @@ class FailureKind(StrEnum):
     FILTERED = "filtered"  # the provider's content filter
     CONTEXT_OVERFLOW = "context_overflow"
     BUDGET = "budget"  # not asked: the budget is spent
+    RAISED = "raised"  # the user's own code that was to answer raised an error
 
 
 @dataclass(frozen=True)

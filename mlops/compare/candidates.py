@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from evaluation.errors import UserError
 from mlops.compare.config import CompareConfig
 from mlops.config import FILE_NAME, Policy
-from mlops.generation.config import GenerateConfig
+from mlops.generation.config import GenerateConfig, short_chain
 from mlops.project import Project
 
 
@@ -117,6 +117,8 @@ def _written(project: Project) -> dict[str, Any]:
     content = yaml.safe_load((project.folder / FILE_NAME).read_text(encoding="utf-8"))
     if isinstance(content.get("train"), str):
         content["train"] = {"entrypoint": content["train"]}
+    if content.get("generate", {}).get("chain"):
+        content["generate"]["chain"] = short_chain(content["generate"]["chain"])
     return dict(content)
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from evaluation.errors import UserError
 from evaluation.text.rows import references_of
-from mlops.generation.config import GenerateConfig
+from mlops.generation.chain import Chain
+from mlops.generation.config import ChainConfig, GenerateConfig
 from mlops.generation.generator import Generator
 from mlops.generation.prompt import CONTEXT, Prompt
 from mlops.generation.retrieval.config import RetrievalConfig
@@ -25,12 +26,17 @@ def build(
     seed: int,
     project_dir: Path,
     **params: Any,
-) -> Generator:
-    """Make a generator of a project's prompt and what the policy says of it.
+) -> Generator | Chain:
+    """Make a generator of a project's prompt and what the policy says of it, or the chain that it names.
 
-    Raises UserError for a prompt that is missing or names what is no column, and for documents that cannot be read.
+    Raises UserError for a prompt that is missing or names what is no column, for documents that cannot be read, and
+    for a chain that cannot be made.
     """
     config = GenerateConfig.model_validate(params)
+    if config.prompt is None:
+        # The section is valid: what has no prompt has a chain.
+        chain = cast("ChainConfig", config.chain)
+        return Chain.build(chain, project_dir, inputs=list(features.columns), budget=config.budget)
     prompt = Prompt.read(project_dir / config.prompt)
     retrieval = config.retrieval
     if retrieval is None:

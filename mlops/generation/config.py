@@ -1,16 +1,20 @@
 """The `generate` section of weighbridge.yaml: how a model that writes is made, in place of `train`."""
 
-from typing import Any
+from pathlib import PurePosixPath
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from evaluation.llm.config import BudgetConfig, EndpointConfig
+from evaluation.llm.config import BudgetConfig, EndpointConfig, Price
 from evaluation.llm.values import Sampling
 from evaluation.section import Section
 from mlops.generation.retrieval.config import RetrievalConfig
 
 _TEXT = r"^[^\x00]+\.txt$"
 ENTRYPOINT = "mlops.generation.build:build"
+FUNCTION = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+# What a chain brings itself.
+_OF_A_PROMPT = ("prompt", "system", "endpoint", "sampling", "retrieval", "examples")
 
 
 class SamplingConfig(Section):
@@ -28,23 +32,54 @@ class SamplingConfig(Section):
         return Sampling(**self.model_dump())
 
 
-class GenerateConfig(Section):
-    """A prompt and the language model that answers it."""
+class ChainConfig(Section):
+    """A function of the project that makes what answers: a LangChain runnable, or any callable."""
 
-    prompt: str = Field(
-        pattern=_TEXT, description="A .txt file beside this one; {name} stands for a column of the cases."
+    entrypoint: str = Field(pattern=FUNCTION, description="module:function")
+    params: dict[str, Any] = Field(default_factory=dict, description="Passed to the function by name.")
+    files: tuple[str, ...] = Field(
+        (), description="Files and folders beside this one that it reads; modules that it imports are found."
+    )
+    price: Price | None = Field(None, description="Money per million tokens: {input: 0.15, output: 0.6}.")
+    timeout_s: float = Field(60.0, gt=0, le=3600, description="For one answer.")
+    concurrency: int = Field(4, ge=1, le=64, description="Cases that are answered at a time.")
+
+    @field_validator("files")
+    @classmethod
+    def _lie_in_the_project(cls, files: tuple[str, ...]) -> tuple[str, ...]:
+        for name in files:
+            path = PurePosixPath(name)
+            if path.is_absolute() or not path.parts or ".." in path.parts:
+                msg = f"'{name}' does not lie in the folder of weighbridge.yaml"
+                raise ValueError(msg)
+        return files
+
+
+def short_chain(value: object) -> object:
+    """A function alone is all that most chains say.
+
+    >>> short_chain("chain:build")
+    {'entrypoint': 'chain:build'}
+    """
+    return {"entrypoint": value} if isinstance(value, str) else value
+
+
+class GenerateConfig(Section):
+    """A prompt and the language model that answers it, or a chain that is its own."""
+
+    prompt: str | None = Field(
+        None,
+        pattern=_TEXT,
+        description="A .txt file beside this one; {name} stands for a column of the cases.",
+    )
+    chain: Annotated[ChainConfig | None, BeforeValidator(short_chain)] = Field(
+        None, description="module:function that makes what answers, in place of a prompt."
     )
     system: str | None = Field(
         None, pattern=_TEXT, description="A .txt file with what the model is told before."
     )
     endpoint: EndpointConfig = Field(default_factory=EndpointConfig)
     sampling: SamplingConfig = Field(default_factory=SamplingConfig)
-    examples: int = Field(
-        0,
-        ge=0,
-        le=50,
-        description="Rows of data.train, drawn by the seed, that the model is shown as earlier turns, answers and all.",
-    )
     examples: int = Field(
         0,
         ge=0,
@@ -61,6 +96,29 @@ class GenerateConfig(Section):
     seed: int = Field(0, ge=0, lt=2**32)
     requirements: tuple[str, ...] = Field((), description="What the model needs beyond Weighbridge.")
 
+    @model_validator(mode="after")
+    def _is_made_one_way(self) -> "GenerateConfig":
+        if (self.prompt is None) is (self.chain is None):
+            msg = "generate has either prompt or chain"
+            raise ValueError(msg)
+        given = [name for name in _OF_A_PROMPT if name in self.model_fields_set and getattr(self, name)]
+        if self.chain is not None and given:
+            msg = f"{given[0]} belongs to a prompt; a chain brings its own"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The files of its prompts."""
+        return tuple(name for name in (self.prompt, self.system) if name)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Other files and folders that it is made of."""
+        if self.chain is not None:
+            return self.chain.files
+        return () if self.retrieval is None else (self.retrieval.documents,)
+
     @property
     def environment(self) -> tuple[str, ...]:
         """Names of the variables that a server of such a model reads."""
@@ -69,4 +127,5 @@ class GenerateConfig(Section):
     @property
     def params(self) -> dict[str, Any]:
         """What the building function is given."""
-        return self.model_dump(mode="json", exclude={"seed", "requirements"})
+        of_the_other = {"chain"} if self.chain is None else set(_OF_A_PROMPT)
+        return self.model_dump(mode="json", exclude={"seed", "requirements", *of_the_other})

@@ -18,8 +18,9 @@ from evaluation.llm.values import Ask, Failed, Reply
 from evaluation.types import Outputs
 from mlops.generation.config import SamplingConfig
 from mlops.generation.prompt import CONTEXT, Prompt
+from mlops.generation.writer import FILE_NAME
 
-FILE_NAME, INDEX = "generator.json", "index"
+INDEX = "index"
 
 
 class Found(Protocol):

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.generation.generator import Generator
+from mlops.generation.saved import load_writer
+from mlops.generation.writer import Writer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 class _Texts:
     """MLflow's view of a generator: a table of cases in, a list of texts out."""
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Writer) -> None:
         self._generator = generator
 
     def predict(
@@ -26,4 +27,4 @@ class _Texts:
 
 
 def _load_pyfunc(data_path: str) -> _Texts:
-    return _Texts(Generator.load(Path(data_path)))
+    return _Texts(load_writer(Path(data_path)))

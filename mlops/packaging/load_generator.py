@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from evaluation.types import Outputs
-from mlops.generation.generator import Generator
+from mlops.generation.saved import load_writer
+from mlops.generation.writer import Writer
 from mlops.packaging.load import InputField
 
 
@@ -20,7 +21,7 @@ class GeneratorModel:
     the answers that it paid for.
     """
 
-    generator: Generator
+    generator: Writer
     inputs: tuple[InputField, ...]
     facts: Mapping[str, Any]
     replies: Path | None = None
@@ -36,8 +37,9 @@ class GeneratorModel:
     def load(
         cls, folder: Path, inputs: tuple[InputField, ...], facts: Mapping[str, Any], replies: Path | None
     ) -> "GeneratorModel":
-        """Read what training wrote; raises UserError where it is no generator."""
-        return cls(Generator.load(folder), inputs, facts, replies)
+        """Read what training wrote; raises UserError where it is no generator, EnvironmentProblem where a chain's code
+        does not run here."""
+        return cls(load_writer(folder), inputs, facts, replies)
 
     def predict(self, features: pl.DataFrame) -> Outputs:
         """Answer for every case, in order, within the budget."""

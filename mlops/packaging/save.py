@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import UserError
 from evaluation.types import Task
+from mlops.generation.chain import Chain
 from mlops.generation.generator import Generator
 from mlops.mlflow_store import quiet_mlflow
 from mlops.packaging.save_generator import log_generator
@@ -35,7 +36,7 @@ def log_model(  # noqa: PLR0913 - each is one fact about the model
     name: the model's. features: a few rows of the training features; they become signature and input example.
     Raises UserError for a model that no flavour saves safely, naming the types that would have to be trusted.
     """
-    if isinstance(model, Generator):
+    if isinstance(model, Generator | Chain):
         return log_generator(model, name=name, features=features, requirements=requirements)
     mlflow = quiet_mlflow()
     require_estimator(model)

@@ -65,10 +65,10 @@ def read_answers(folder: Path) -> Answers:
 
 
 def _write(answers: Answers, path: Path) -> None:
-    columns = [_series("target", answers.target), *_columns("", answers.challenger)]
+    columns = [series("target", answers.target), *_columns("", answers.challenger)]
     if answers.champion is not None:
         columns += _columns("champion_", answers.champion)
-    columns += [series.alias(_COLUMN + series.name) for series in answers.frame.iter_columns()]
+    columns += [each.alias(_COLUMN + each.name) for each in answers.frame.iter_columns()]
     pl.DataFrame(columns).write_parquet(path, compression="zstd")
 
 
@@ -87,11 +87,11 @@ def _read(path: Path) -> Answers:
 
 
 def _columns(prefix: str, outputs: Outputs) -> list[pl.Series]:
-    columns = [_series(f"{prefix}label", outputs.labels)]
+    columns = [series(f"{prefix}label", outputs.labels)]
     if outputs.scores is not None:
         columns += _numbers(f"{prefix}score", outputs.scores, "_")
     if outputs.facts is not None:
-        columns += [series.alias(prefix + _FACT + series.name) for series in outputs.facts.iter_columns()]
+        columns += [each.alias(prefix + _FACT + each.name) for each in outputs.facts.iter_columns()]
     for name, values in outputs.row_scores.items():
         columns += _numbers(prefix + _ROW_SCORE + name, values, "#")
     return columns + [
@@ -100,11 +100,12 @@ def _columns(prefix: str, outputs: Outputs) -> list[pl.Series]:
     ]
 
 
-def _series(name: str, values: NDArray[Any]) -> pl.Series:
-    """Texts, and lists of them, are objects to NumPy."""
+def series(name: str, values: NDArray[Any]) -> pl.Series:
+    """Values as a column that a file takes: texts, and lists of them, are objects to NumPy, and may all be absent."""
     if values.dtype.kind != "O":
         return pl.Series(name, values)
-    return pl.Series(name, [each.tolist() if isinstance(each, np.ndarray) else each for each in values])
+    found = pl.Series(name, [each.tolist() if isinstance(each, np.ndarray) else each for each in values])
+    return found.cast(pl.String) if found.dtype == pl.Null else found
 
 
 def _numbers(name: str, values: FloatArray, between: str) -> list[pl.Series]:

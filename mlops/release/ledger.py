@@ -107,6 +107,8 @@ def candidate_id(project: Project) -> str:
     }
     if policy.prompts:
         content["prompts"] = [sha256_of(project.folder / name) for name in policy.prompts]
+    if policy.files:
+        content["files"] = project.files_digest
     return digest_bytes(canonical_json(content))
 
 

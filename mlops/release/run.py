@@ -79,6 +79,7 @@ def begin(project: Project, *, new: bool = False) -> Release:
                 "train": project.dataset.train_fingerprint.sha256,
                 "evaluate": project.dataset.evaluate_fingerprint.sha256,
                 "commit": commit.sha,
+                "files": project.files_digest,
             }
         )
     )

@@ -21,15 +21,16 @@ TrainFunction = Callable[..., Any]
 
 
 @contextmanager
-def entrypoint(name: str, project_dir: Path) -> Iterator[TrainFunction]:
+def entrypoint(name: str, project_dir: Path, section: str = "train") -> Iterator[TrainFunction]:
     """Import `module:function` from the project; its modules are forgotten afterwards, so two projects can follow.
 
+    section: where weighbridge.yaml names it.
     Raises UserError for a module that is missing or raises, and for a function that is missing (with the nearest name).
     """
     module_name, _, function_name = name.partition(":")
     with forgotten(project_dir):
         sys.path.insert(0, str(project_dir))
-        yield _function(_module(module_name, project_dir), function_name, name)
+        yield _function(_module(module_name, project_dir, section), function_name, name, section)
 
 
 def call(  # noqa: PLR0913 - keyword-only, one a fact
@@ -65,7 +66,7 @@ def call(  # noqa: PLR0913 - keyword-only, one a fact
     except WeighbridgeError:
         raise
     except Exception as error:
-        raise _failed(error, project_dir) from error
+        raise raised(error, project_dir) from error
     if model is None:
         raise UserError(
             "the training function returned nothing", expected="a fitted model", next_step="return the model"
@@ -73,22 +74,23 @@ def call(  # noqa: PLR0913 - keyword-only, one a fact
     return model
 
 
-def _module(name: str, project_dir: Path) -> Any:
+def _module(name: str, project_dir: Path, section: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         files = sorted(path.stem for path in project_dir.glob("*.py"))
         missing = str(error.name)
         raise UserError(
-            f"train: no module named '{missing}'" + ("" if missing == name else f", which {name} imports"),
+            f"{section}: no module named '{missing}'"
+            + ("" if missing == name else f", which {name} imports"),
             expected=f"one of {', '.join(files) or 'no .py file found'} in the project's folder, or installed",
-            next_step=_suggest(missing, files, "correct train in weighbridge.yaml"),
+            next_step=_suggest(missing, files, f"correct {section} in weighbridge.yaml"),
         ) from None
     except Exception as error:
-        raise _failed(error, project_dir) from error
+        raise raised(error, project_dir, section) from error
 
 
-def _function(module: Any, function_name: str, name: str) -> TrainFunction:
+def _function(module: Any, function_name: str, name: str, section: str) -> TrainFunction:
     function = getattr(module, function_name, None)
     if callable(function):
         return function  # type: ignore[no-any-return]
@@ -96,9 +98,9 @@ def _function(module: Any, function_name: str, name: str) -> TrainFunction:
         key for key, value in vars(module).items() if inspect.isfunction(value) and not key.startswith("_")
     ]
     raise UserError(
-        f"train: '{name}' names no function",
+        f"{section}: '{name}' names no function",
         expected=f"one of: {', '.join(names) or 'no function found'}",
-        next_step=_suggest(function_name, names, "correct train in weighbridge.yaml"),
+        next_step=_suggest(function_name, names, f"correct {section} in weighbridge.yaml"),
     )
 
 
@@ -107,20 +109,20 @@ def _suggest(word: str, known: list[str], otherwise: str) -> str:
     return f"did you mean '{near[0]}'?" if near else otherwise
 
 
-def _failed(error: Exception, project_dir: Path) -> UserError:
+def raised(error: BaseException, project_dir: Path, section: str = "train") -> UserError:
     """Point at the line of the user's own code that the error came through last."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(project_dir)
-    ]
-    place = (
-        f"{Path(frames[-1].filename).relative_to(project_dir)}:{frames[-1].lineno}"
-        if frames
-        else "outside the project"
-    )
+    place = place_of(error, project_dir) or "outside the project"
     return UserError(
-        f"training raised {type(error).__name__} at {place}: {str(error)[:500]}",
-        expected="a function that returns a fitted model",
+        f"{'training' if section == 'train' else section} raised {type(error).__name__} at {place}: {str(error)[:500]}",
+        expected="a function that returns a " + ("fitted model" if section == "train" else "chain"),
         next_step=f"correct {place} and run the same command again",
     )
+
+
+def place_of(error: BaseException, project_dir: Path) -> str | None:
+    """The line below a folder that an error came through last, as FILE:LINE; None where it came through none."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(project_dir) and "site-packages" not in path.parts:
+            return f"{path.relative_to(project_dir)}:{frame.lineno}"
+    return None

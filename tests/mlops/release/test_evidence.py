@@ -56,3 +56,12 @@ def test_scores_of_classes_keep_their_order(tmp_path) -> None:
         Answers(np.array([1, 2, 3]), pl.DataFrame(), Outputs(np.array([1, 2, 3]), scores)), tmp_path
     )
     np.testing.assert_array_equal(read_answers(tmp_path).challenger.scores, scores)
+
+
+def test_texts_of_which_none_could_be_had_are_texts(tmp_path) -> None:
+    nothing = np.array([None, None, None], dtype=object)
+    write_answers(
+        Answers(np.array(["x", "y", "z"], dtype=object), pl.DataFrame(), Outputs(nothing)), tmp_path
+    )
+    assert read_answers(tmp_path).challenger.labels.tolist() == [None, None, None]
+    assert pl.read_parquet_schema(tmp_path / "predictions.parquet")["label"] == pl.String

@@ -174,12 +174,7 @@ class DeltaRequestLog:
         """
         rows = self.about(names, field=field)
         ids = pl.Series("id", rows["id"] if field is not None else list(names), pl.String())
-        labels = self._labels.scan()
-        doomed = (
-            LABELS.to_frame()
-            if labels is None
-            else labels.filter(pl.col("id").is_in(ids.implode())).collect()
-        )
+        doomed = self._labels.read(lambda labels: labels.filter(pl.col("id").is_in(ids.implode())))
         removed_labels = self._labels.remove(doomed.select("day", "at", "id"))
         removed = self._requests.remove(rows.select("day", "at", "id", "inputs"))
         return Removed(removed, removed_labels, frozenset(rows["id"]))
@@ -198,30 +193,29 @@ class DeltaRequestLog:
 
     def about(self, names: Collection[str], *, field: str | None) -> pl.DataFrame:
         """The rows about a subject, with the columns of the table. Raises EnvironmentProblem."""
-        rows = self._requests.scan()
-        if rows is None:
-            return REQUESTS.to_frame()
         if field is None:
-            return rows.filter(pl.col("id").is_in(list(names))).collect()
-        near = rows.filter(names_any(names)).collect()
+            return self._requests.read(lambda rows: rows.filter(pl.col("id").is_in(list(names))))
+        near = self._requests.read(lambda rows: rows.filter(names_any(names)))
         return near.filter([said_of(text, field) in names for text in near["inputs"]])
 
     def lacks(self, field: str) -> bool:
         """Whether there are rows, and none of them has this input. Raises EnvironmentProblem."""
-        rows = self._requests.scan()
-        if rows is None or rows.head(1).collect().is_empty():
+        if self._requests.read(lambda rows: rows.head(1)).is_empty():
             return False
-        return rows.filter(names_field(field)).head(1).collect().is_empty()
+        return self._requests.read(lambda rows: rows.filter(names_field(field)).head(1)).is_empty()
 
     def _keep_from(self) -> date | None:
         return None if self._keep is None else (self._clock() - self._keep).astimezone(UTC).date()
 
     def _newest_labels(self, rows: pl.DataFrame) -> pl.DataFrame:
-        empty = pl.DataFrame(schema={"id": pl.String(), "target": pl.String()})
         oldest = rows["at"].min()
-        labels = self._labels.scan()
-        if labels is None or not isinstance(oldest, datetime):
-            return empty
-        known = labels.filter(pl.col("day") >= (oldest - _CLOCK_SKEW).date())
-        known = known.join(rows.lazy().select("id").unique(), on="id", how="semi")
-        return known.sort("at").group_by("id").agg(pl.col("target").last()).collect()
+        if not isinstance(oldest, datetime):
+            return pl.DataFrame(schema={"id": pl.String(), "target": pl.String()})
+        first = (oldest - _CLOCK_SKEW).date()
+
+        def newest(labels: pl.LazyFrame) -> pl.LazyFrame:
+            known = labels.filter(pl.col("day") >= first)
+            known = known.join(rows.lazy().select("id").unique(), on="id", how="semi")
+            return known.sort("at").group_by("id").agg(pl.col("target").last())
+
+        return self._labels.read(newest)

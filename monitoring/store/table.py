@@ -12,7 +12,7 @@ import polars as pl
 
 from evaluation.errors import EnvironmentProblem
 from monitoring.store.base import Mark
-from monitoring.store.upkeep import merge_files, newest_files, remove_days, remove_rows, widen
+from monitoring.store.upkeep import damaged_files, merge_files, newest_files, remove_days, remove_rows, widen
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -87,11 +87,14 @@ class DayTable:
             table = self._open()
             return 0 if table is None else table.transaction_version(journal) or 0
 
-    def scan(self) -> pl.LazyFrame | None:
-        """All rows of the newest version, lazily; None where there is no table yet."""
+    def read(self, query: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda rows: rows) -> pl.DataFrame:
+        """What a query finds among all rows of the newest version, none where there is no table yet.
+
+        Raises EnvironmentProblem.
+        """
         with self._reported("read"):
             table = self._open()
-            return None if table is None else self._scan(table)
+            return query(self._schema.to_frame().lazy() if table is None else self._scan(table)).collect()
 
     def newest(self, wanted: pl.Expr, *, since: datetime | None, last: int | None) -> pl.DataFrame:
         """The newest `last` of the wanted rows, oldest first; reads as few files as the statistics allow."""
@@ -226,20 +229,39 @@ class DayTable:
 
     @contextmanager
     def _reported(self, deed: str) -> Iterator[None]:
-        """Turn whatever deltalake and Polars raise (also bare Exception) into one error for people."""
+        """Turn whatever deltalake and Polars raise (also bare Exception, and panics) into one error for people."""
         try:
             yield
         except EnvironmentProblem:
             raise
-        except Exception as error:
+        # A file that was cut off makes Polars panic, and its panics are no Exception.
+        except (Exception, pl.exceptions.PanicException) as error:
+            if damaged := self._damaged():
+                raise self._broken(deed, damaged) from error
             raise EnvironmentProblem(
                 f"cannot {deed} the request log at {self._address}: {type(error).__name__}: {_plain(error)}",
                 expected="a Delta Lake table that this process may read and write, and free space",
                 next_step="check the folder; weighbridge_log_queue_records at /metrics tells how many records wait",
             ) from error
 
+    def _damaged(self) -> list[str]:
+        try:
+            table = self._open()
+            return [] if table is None else damaged_files(table, self._address)
+        except Exception:  # noqa: BLE001 - the table's own log is at fault, or the store: the first error says it
+            return []
 
-def _plain(error: Exception) -> str:
+    def _broken(self, deed: str, damaged: list[str]) -> EnvironmentProblem:
+        others = f" and {len(damaged) - 1:,} other files" if len(damaged) > 1 else ""
+        return EnvironmentProblem(
+            f"cannot {deed} the request log at {self._address}: {damaged[0]}{others} cut off or gone",
+            expected="every file of the table as it was written",
+            next_step="restore it from a backup; or delete it and give its rows up: "
+            f"python -c \"from deltalake import DeltaTable; DeltaTable('{self._address}').repair()\"",
+        )
+
+
+def _plain(error: BaseException) -> str:
     """Its message in one line, without the colours that deltalake gives to some."""
     return " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())
 

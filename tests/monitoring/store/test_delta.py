@@ -221,3 +221,35 @@ class TestCompaction:
 def test_importing_the_store_does_not_import_deltalake():
     code = "import sys, monitoring.store.delta; sys.exit('deltalake' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+READS = {
+    "the newest": lambda log: log.read(model="lending", last=5),
+    "all": lambda log: log.read(model="lending"),
+    "a subject": lambda log: log.about(["r1"], field=None),
+    "a subject by a field": lambda log: log.about(["1"], field="age"),
+    "a field": lambda log: log.lacks("age"),
+    "an erasure": lambda log: log.erase(["r1"], field=None),
+}
+
+
+@pytest.mark.parametrize("table", ["requests", "labels"])
+@pytest.mark.parametrize("kept", [0, 0.5, 0.99, None])
+@pytest.mark.parametrize("read", READS.values(), ids=READS.keys())
+def test_a_file_that_was_cut_off_is_named_with_what_to_do(log, tmp_path, table, kept, read):
+    log.append([record(n) for n in range(300)])
+    log.append_labels([label(n) for n in range(300)])
+    (path,) = files(tmp_path / "log" / table)
+    content = path.read_bytes()
+    path.unlink() if kept is None else path.write_bytes(content[: int(kept * len(content))])
+    if table == "labels" and read not in (READS["the newest"], READS["all"], READS["an erasure"]):
+        read(log)
+        return
+    with pytest.raises(EnvironmentProblem) as caught:
+        read(log)
+    assert str(tmp_path / "log" / table) in caught.value.found
+    assert f"{path.name} cut off or gone" in caught.value.found
+    path.unlink(missing_ok=True)
+    program = caught.value.next_step.partition("python -c ")[2].strip('"')
+    exec(program)
+    assert log.read(model="lending").height == (0 if table == "requests" else 300)

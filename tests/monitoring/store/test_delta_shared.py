@@ -135,5 +135,5 @@ def test_a_table_that_was_made_anew_in_between_takes_the_rows_once(tmp_path, mon
     monkeypatch.setattr(table, "_current", lambda: answers.pop() if answers else real())
     log.append_labels([label(2)])
     assert not answers
-    rows = table.scan().collect()
+    rows = table.read()
     assert sorted(rows["id"]) == sorted({label(1).id, label(2).id})

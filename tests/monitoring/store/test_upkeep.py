@@ -204,7 +204,7 @@ class TestWiden:
             told=("at", "id"),
         )
         log.append([record("a")])
-        rows = log._requests.scan().collect().drop("guards", "caller")
+        rows = log._requests.read().drop("guards", "caller")
         for path in sorted((tmp_path / "log").rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
         earlier.append(rows)

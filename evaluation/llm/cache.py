@@ -1,7 +1,6 @@
 """Replies kept by what was asked, in one SQLite file that several processes may use at once.
 
-JSON in a table and not diskcache: that library unpickles what it finds in its file, so whoever may write there
-could run code here.
+JSON in a table and not diskcache, which unpickles what it finds: docs/decisions/0070.
 """
 
 import hashlib

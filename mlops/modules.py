@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,14 +22,19 @@ def forgotten(folder: Path) -> Iterator[None]:
     finally:
         sys.dont_write_bytecode = silent
         sys.path[:] = path
-        for name in set(modules_of(folder)) - modules:
+        for name in modules_of(folder, but=modules):
             del sys.modules[name]
 
 
-def modules_of(folder: Path) -> dict[str, Path]:
-    """The files of modules that were imported from a folder, by name; what is installed inside it is left aside."""
+def modules_of(folder: Path, *, but: Container[str] = ()) -> dict[str, Path]:
+    """The files of modules that were imported from a folder, by name; what is installed inside it is left aside.
+
+    but: names that are not looked at; to look at all that a server has imported takes a tenth of a second.
+    """
     home, found = folder.resolve(), {}
     for name, module in list(sys.modules.items()):
+        if name in but:
+            continue
         path = Path(getattr(module, "__file__", None) or "/").resolve()
         if path.is_relative_to(home) and "site-packages" not in path.relative_to(home).parts:
             found[name] = path

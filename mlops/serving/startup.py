@@ -29,7 +29,9 @@ def quick_start() -> Iterator[Callable[[], None]]:
 def import_first(model_dir: Path) -> None:
     """Import skops, if the model's file is one, before anything else is there.
 
-    It looks for each of some 800 functions in every module that was imported before, the oldest first.
+    It looks for each of some 800 functions, most of them of scipy.special, in every module that was imported before,
+    the oldest first: without scipy.special among the oldest, that took 0.2 s more.
     """
     if any(model_dir.glob("*.skops")):
+        import scipy.special  # noqa: F401
         import skops.io  # noqa: F401

@@ -1,6 +1,7 @@
 """One door for both kinds of credentials: API keys, and tokens of an OIDC issuer."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -9,8 +10,9 @@ from mlops.serving.access.config import AccessConfig
 from mlops.serving.access.keys import PREFIX
 from mlops.serving.access.keywatch import KeyWatch
 from mlops.serving.access.reasons import Reason
-from mlops.serving.access.signers import Signers
-from mlops.serving.access.tokens import Tokens
+
+if TYPE_CHECKING:
+    from mlops.serving.access.tokens import Tokens
 
 # Some issuers put a person's groups into a token, which makes it 5 KB or so.
 _LONGEST = 8192
@@ -19,7 +21,7 @@ _LONGEST = 8192
 class Doorkeeper:
     """Says who a caller is by the Authorization header."""
 
-    def __init__(self, keys: KeyWatch | None, tokens: Tokens | None) -> None:
+    def __init__(self, keys: KeyWatch | None, tokens: "Tokens | None") -> None:
         self._keys = keys
         self._tokens = tokens
 
@@ -30,7 +32,13 @@ class Doorkeeper:
         Raises UserError where keys are asked for and none can be read.
         """
         keys = KeyWatch.of(environment) if config.keys else None
-        return cls(keys, Tokens(config.oidc, Signers(config.oidc)) if config.oidc else None)
+        if config.oidc is None:
+            return cls(keys, None)
+        # They need PyJWT and its cryptography, which a start without an issuer does not wait for.
+        from mlops.serving.access.signers import Signers
+        from mlops.serving.access.tokens import Tokens
+
+        return cls(keys, Tokens(config.oidc, Signers(config.oidc)))
 
     async def admit(self, authorization: bytes) -> Caller | Reason:
         """The caller, or why there is none."""

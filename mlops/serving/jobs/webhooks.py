@@ -10,14 +10,16 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-
-import httpx
+from typing import TYPE_CHECKING
 
 from evaluation.errors import UserError
 from mlops.serving.errors import FieldProblem, Invalid
 from mlops.serving.jobs.addresses import Address, Pattern, Place, may_reach
 from mlops.serving.jobs.config import WebhooksConfig
 from mlops.serving.jobs.signature import HEADER, sign
+
+if TYPE_CHECKING:
+    import httpx
 
 _LOG = logging.getLogger("weighbridge.webhooks")
 SECRET = "WEIGHBRIDGE_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
@@ -56,7 +58,7 @@ class Surroundings:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     now_s: Callable[[], float] = time.time
     draw: Callable[[], float] = random.random
-    transport: httpx.AsyncBaseTransport | None = None
+    transport: "httpx.AsyncBaseTransport | None" = None
 
 
 class Webhooks:
@@ -67,6 +69,8 @@ class Webhooks:
     """
 
     def __init__(self, config: WebhooksConfig, secret: str, surroundings: Surroundings | None = None) -> None:
+        import httpx
+
         self._allowed = [Pattern.of(text) for text in config.allow]
         self._private = config.private
         self._secret = secret.encode()
@@ -128,6 +132,8 @@ class Webhooks:
     async def _try(
         self, place: Place, body: bytes, headers: Mapping[str, str], number: int
     ) -> tuple[Outcome, str]:
+        import httpx
+
         try:
             async with asyncio.timeout(_TRY_S):
                 addresses = (

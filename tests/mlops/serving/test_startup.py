@@ -37,11 +37,34 @@ def test_skops_is_imported_for_a_file_of_its_own_only(tmp_path, file, there):
         "import pathlib, sys; from mlops.serving.startup import import_first;"
         f"import_first(pathlib.Path({str(tmp_path)!r})); print('skops' in sys.modules, 'pandas' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=120
+    assert _printed(program).split()[0] == str(there)
+
+
+def test_scipy_special_is_imported_before_what_skops_would_look_through(tmp_path):
+    (tmp_path / "model.skops").touch()
+    program = (
+        "import pathlib, sys; from mlops.serving.startup import import_first;"
+        f"import_first(pathlib.Path({str(tmp_path)!r})); names = list(sys.modules);"
+        "print(names.index('scipy.special._ufuncs') < min(map(names.index, ('sklearn', 'pandas', 'skops'))))"
     )
-    assert done.stdout.split()[0] == str(there)
+    assert _printed(program) == "True"
+
+
+def test_what_serves_no_first_answer_is_not_imported():
+    program = (
+        "import sys, mlops.serving.app, mlops.serving.server, monitoring.store.delta;"
+        "print([name for name in ('httpx', 'jwt', 'mlflow', 'opentelemetry.sdk', 'evidently', 'deltalake')"
+        " if name in sys.modules])"
+    )
+    assert _printed(program) == "[]"
 
 
 def test_without_a_folder_nothing_is_imported(tmp_path):
     import_first(tmp_path / "none")
+
+
+def _printed(program):
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=120
+    )
+    return done.stdout.strip()

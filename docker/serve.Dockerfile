@@ -2,6 +2,7 @@
 #   requirements.txt   what the server needs, pinned with hashes
 #   weighbridge-*.whl  the code that weighed the model
 #   bundle/            model with its own requirements, decision record, signature, reference
+#   carried.txt        packages of which the model only reads files, such as the embedded language model; mostly empty
 # For a GPU both bases are an NVIDIA CUDA runtime on Ubuntu 24.04; 22.04 has Python 3.10, which is too old.
 ARG BUILD_BASE=python:3.11-slim-bookworm
 ARG RUNTIME_BASE=python:3.11-slim-bookworm
@@ -12,9 +13,9 @@ RUN python3 -c 'import pip, venv' 2>/dev/null || { \
       apt-get update && apt-get install -y --no-install-recommends python3 python3-pip python3-venv \
       && rm -rf /var/lib/apt/lists/*; }
 # pip stays outside of the environment: nothing can be installed where the server runs. Weighbridge lies beside it, so
-# that another version of it, or another model, leaves the large layer as it is.
+# that another version of it, or another model, leaves the large layer as it is; so does what the model reads.
 RUN python3 -m venv --without-pip /opt/venv \
-    && echo /opt/weighbridge > "$(/opt/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/weighbridge.pth"
+    && printf '/opt/weighbridge\n/opt/carried\n' > "$(/opt/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/weighbridge.pth"
 WORKDIR /build
 COPY requirements.txt ./
 # Secret `pip` is a pip.conf, secret `ca` a bundle of certificates; neither reaches a layer, neither is required.
@@ -42,6 +43,17 @@ COPY weighbridge-*.whl ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m pip --python /opt/venv/bin/python install --no-index --no-deps --target /opt/weighbridge weighbridge-*.whl \
     && python3 -m pip --python /opt/venv/bin/python check
+# After the check, as they come without what they would depend on.
+COPY carried.txt ./
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf,required=false \
+    --mount=type=secret,id=ca,required=false \
+    --mount=type=cache,target=/root/.cache/pip \
+    if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi; \
+    mkdir /opt/carried \
+    && if [ -s carried.txt ]; then \
+      python3 -m pip --python /opt/venv/bin/python install --no-compile --no-deps --target /opt/carried \
+        -r carried.txt -c pinned.txt; \
+    fi
 
 FROM ${RUNTIME_BASE} AS serve
 # Libraries that a wheel takes from the system, such as libgomp1 for LightGBM.
@@ -56,6 +68,7 @@ RUN packages="${SYSTEM_PACKAGES}"; \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin weighbridge \
     && install -d -o 10001 -g 10001 /var/log/weighbridge
 COPY --from=build /opt/venv /opt/venv
+COPY --from=build /opt/carried /opt/carried
 COPY --from=build /opt/weighbridge /opt/weighbridge
 COPY bundle /srv/bundle
 # Public keys, comma separated: whose signature under the decision record counts, unless `docker run --env` names others.

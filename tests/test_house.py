@@ -115,7 +115,11 @@ IMPORTED_IN = {
     "evidently": {"monitoring/report.py"},
     "great_expectations": {"mlops/data/suite.py", "mlops/data/expectations.py"},
     "mlflow": {"mlops/mlflow_store.py", "mlops/registry/client.py"},
-    "langchain_core": {"evaluation/llm/chat.py", "evaluation/text/ragas_judge.py"},
+    "langchain_core": {
+        "evaluation/llm/chat.py",
+        "evaluation/text/ragas_judge.py",
+        "mlops/generation/watch.py",
+    },
     "langchain_openai": {"evaluation/llm/chat.py", "evaluation/llm/connection.py"},
     "onnxruntime": {"evaluation/embeddings/clip.py", "evaluation/embeddings/minilm.py"},
     "openai": {"evaluation/llm/chat.py"},

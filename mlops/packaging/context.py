@@ -10,10 +10,11 @@ from mlops.decision.record import FILE_NAME as DECISION
 from mlops.decision.record import DecisionRecord
 from mlops.decision.trust import trust
 from mlops.packaging.bundle import Bundle
+from mlops.packaging.load import read_mlmodel
 from mlops.packaging.wheel import write_wheel
 
 # What a wheel takes from the system and a slim base lacks.
-_SYSTEM_PACKAGES = {"lightgbm": "libgomp1"}
+_SYSTEM_PACKAGES = {"lightgbm": "libgomp1", "xllamacpp": "libgomp1"}
 _PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==([\w.!+-]+)")
 
 
@@ -31,6 +32,7 @@ def prepare_serving(context: Path, bundle: Bundle, wheel: Path | None) -> dict[s
     copied = Bundle.open(context / "bundle")
     _put_code(context, "serve", wheel)
     _require_agreement(copied.requirements, context / "requirements.txt")
+    _put_carried(copied.model_dir, context / "carried.txt")
     record = DecisionRecord.read(copied.path / DECISION)
     return {
         "REVISION": str(record.content["release"].get("commit") or ""),
@@ -84,6 +86,21 @@ def _put_code(context: Path, kind: str, wheel: Path | None) -> None:
             f"{wheel} is no wheel of weighbridge", expected="weighbridge-VERSION-py3-none-any.whl"
         )
     shutil.copy(_shipped("requirements", f"{kind}.txt"), context / "requirements.txt")
+
+
+def _put_carried(model_dir: Path, path: Path) -> None:
+    """Name the packages of which the model only reads files, such as weights; the digest of the model covers them.
+
+    Raises UserError for one that is not pinned.
+    """
+    named = [str(each) for each in (read_mlmodel(model_dir).get("metadata") or {}).get("carried", ())]
+    if loose := [each for each in named if not _PIN.fullmatch(each)]:
+        raise UserError(
+            f"the model reads files of {loose[0]!r}",
+            expected="NAME==VERSION",
+            next_step="weighbridge release --new",
+        )
+    path.write_text("".join(f"{each}\n" for each in named), encoding="utf-8")
 
 
 def _pins(path: Path) -> Iterator[tuple[str, str]]:

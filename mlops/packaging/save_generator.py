@@ -1,10 +1,10 @@
 """Saving a model that writes as an MLflow model: plain files, and its prompt in the prompt registry."""
 
+import re
 import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,13 @@ from mlops.generation.chain import Chain
 from mlops.generation.generator import Generator
 from mlops.mlflow_store import quiet_mlflow
 from mlops.packaging.load import GENERATOR
+from mlops.packaging.needed import needed
 from mlops.registry.prompts import PromptVersion, register_prompt
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_REQUIREMENTS = ("mlflow-skinny", "numpy", "polars")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 def log_generator(
@@ -31,9 +32,11 @@ def log_generator(
     them, so that callers need not change when a prompt takes others.
     """
     mlflow = quiet_mlflow()
-    prompt = _registered(mlflow, name, generator)
+    prompt, packages = _registered(mlflow, name, generator), needed(generator)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer")
+        # It would be asked, which costs something.
+        warnings.filterwarnings("ignore", message=".*An input example was not provided")
         data = Path(folder) / "generator"
         generator.save(data)
         inputs = mlflow.models.infer_signature(features).inputs
@@ -44,12 +47,28 @@ def log_generator(
             signature=mlflow.models.ModelSignature(
                 inputs=inputs, outputs=mlflow.types.Schema([mlflow.types.ColSpec("string")])
             ),
-            pip_requirements=[f"{each}=={version(each)}" for each in _REQUIREMENTS] + list(requirements),
+            pip_requirements=_joined(packages.requirements, requirements),
             code_paths=_code(generator, Path(folder) / "code"),
             prompts=None if prompt is None else [prompt.uri],
-            metadata={} if prompt is None else {"prompt": prompt.to_json()},
+            metadata={"carried": list(packages.carried)}
+            | ({} if prompt is None else {"prompt": prompt.to_json()}),
         )
     return str(logged.model_uri)
+
+
+def _joined(found: Sequence[str], given: Sequence[str]) -> list[str]:
+    """What was found to be needed, but for packages that the policy names itself, and those.
+
+    >>> _joined(["numpy==2.4.6", "polars==2.1.0"], ["NumPy>=2", "my-tools==1"])
+    ['polars==2.1.0', 'NumPy>=2', 'my-tools==1']
+    """
+    named = {_package(each) for each in given}
+    return [*(each for each in found if _package(each) not in named), *given]
+
+
+def _package(requirement: str) -> str:
+    found = _NAME.match(requirement.strip())
+    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else requirement
 
 
 def _registered(mlflow: Any, name: str, generator: Generator | Chain) -> PromptVersion | None:

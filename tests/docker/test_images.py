@@ -50,6 +50,24 @@ def test_answers_with_the_registered_model(server: tuple[str, str], ask: Ask, bu
     assert (model["version"], model["model_digest"]) == (bundle.version, bundle.model_digest)
 
 
+@pytest.fixture(scope="module")
+def writing(
+    build: Build, text_bundle: Bundle, run: Run, engine: DockerClient, ready: Callable[[str], None]
+) -> str:
+    image = build(text_bundle, tag="weighbridge-test/texts:cpu")
+    container = run(image.reference, "--publish", "127.0.0.1::8080", command=("--open",))
+    address = engine.ask("port", container, "8080/tcp").splitlines()[0]
+    ready(address)
+    return address
+
+
+def test_the_embedded_language_model_answers_in_its_image(writing: str, ask: Ask) -> None:
+    status, answer = ask(writing, "/v1/generate", {"record": {"title": "a red mug"}})
+    assert status == 200, answer
+    assert answer["generations"][0]["text"].strip()
+    assert answer["generations"][0]["usage"]["completion_tokens"] > 0
+
+
 def test_runs_without_rights(server: tuple[str, str], engine: DockerClient) -> None:
     container = server[0]
     assert engine.ask("exec", container, "id", "-u") == "10001"

@@ -6,8 +6,10 @@ that posts whole requests, reads whole answers and knows neither streams nor ret
 """
 
 import asyncio
+import itertools
 import statistics
 import time
+from collections.abc import Sequence
 
 import httpx
 from rich.console import Console
@@ -50,13 +52,14 @@ def _rates(asks: list[Ask], concurrency: int) -> tuple[list[float], list[float]]
     with Endpoint(EndpointConfig(concurrency=concurrency, context=512)) as endpoint:
         # Imports, start and the prompts' first way into the slots belong to no round.
         endpoint.ask_now(asks)
-        server = endpoint.server
-        assert server is not None
+        servers = endpoint.servers
         for number in range(_ROUNDS):
             for of_ours in (number % 2 == 0, number % 2 == 1):
                 began = time.perf_counter()
                 texts = (
-                    _evaluated(endpoint, asks) if of_ours else asyncio.run(_posted(server, asks, concurrency))
+                    _evaluated(endpoint, asks)
+                    if of_ours
+                    else asyncio.run(_posted(servers, asks, concurrency))
                 )
                 assert len(texts) == len(asks)
                 (ours if of_ours else bare).append(len(asks) / (time.perf_counter() - began))
@@ -67,12 +70,13 @@ def _evaluated(endpoint: Endpoint, asks: list[Ask]) -> list[str]:
     return [result.text for result in endpoint.ask_now(asks) if isinstance(result, Reply)]
 
 
-async def _posted(server: EmbeddedServer, asks: list[Ask], concurrency: int) -> list[str]:
-    """The whole load, posted by as many workers as there are places."""
+async def _posted(servers: Sequence[EmbeddedServer], asks: list[Ask], concurrency: int) -> list[str]:
+    """The whole load, posted by as many workers as there are places, to each process by its share of them."""
     waiting = iter(asks)
     texts = []
 
-    async def work(client: httpx.AsyncClient) -> None:
+    async def work(client: httpx.AsyncClient, server: EmbeddedServer) -> None:
+        headers = {"authorization": f"Bearer {server.api_key()}"}
         for ask in waiting:
             body = {
                 "model": "m",
@@ -82,13 +86,17 @@ async def _posted(server: EmbeddedServer, asks: list[Ask], concurrency: int) -> 
                 "temperature": ask.sampling.temperature,
                 "max_tokens": ask.sampling.max_tokens,
             }
-            answer = await client.post(f"{server.url}/chat/completions", json=body)
+            answer = await client.post(f"{server.url}/chat/completions", json=body, headers=headers)
             texts.append(answer.raise_for_status().json()["choices"][0]["message"]["content"])
 
     # As in ours: the server may end a connection that is used again just as the next request comes.
-    headers = {"authorization": f"Bearer {server.api_key()}", "connection": "close"}
-    async with httpx.AsyncClient(headers=headers, timeout=600, trust_env=False) as client:
-        await asyncio.gather(*(work(client) for _ in range(concurrency)))
+    async with httpx.AsyncClient(headers={"connection": "close"}, timeout=600, trust_env=False) as client:
+        await asyncio.gather(
+            *(
+                work(client, server)
+                for server, _ in zip(itertools.cycle(servers), range(concurrency), strict=False)
+            )
+        )
     return texts
 
 

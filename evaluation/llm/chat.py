@@ -37,6 +37,7 @@ class Chat:
 
     key gives the API key, or nothing where there is none. here: the endpoint is a process of ours; no proxy lies
     between, and no connection is used twice, as a server may end one just when the next request is sent.
+    waiting: requests that wait for their answer now.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Chat:
             # Without one the library would send a key of another provider that lies in the environment.
             return key() or "none"
 
+        self.waiting = 0
         self._key = key
         self._pace = pace
         self._limit_name = _limit_name(url)
@@ -81,6 +83,7 @@ class Chat:
         """One answer, without its cost, or why there is none; times are of this try."""
         heard = _Heard(clock, clock())
         _bytes_left.set(_most_bytes(ask.sampling))
+        self.waiting += 1
         try:
             async with aclosing(self._stream(ask)) as chunks:
                 async for chunk in chunks:
@@ -90,6 +93,8 @@ class Chat:
             # LangChain's word for a stream in which nothing came at all.
             nothing = type(error) is ValueError and not heard.chunks
             came = cut_off() if nothing else fault_of(error, started=bool(heard.texts))
+        finally:
+            self.waiting -= 1
         if isinstance(came, Fault) and (key := self._key()):
             return replace(came, detail=came.detail.replace(key, "..."))
         return came

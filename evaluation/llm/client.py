@@ -88,9 +88,9 @@ class Endpoint:
             Work(connection.close()).wait()
 
     @property
-    def server(self) -> EmbeddedServer | None:
-        """The embedded model's process, once it was asked; None for any other endpoint."""
-        return self._connection.server
+    def servers(self) -> tuple[EmbeddedServer, ...]:
+        """The embedded model's processes, once it was asked; none for any other endpoint."""
+        return self._connection.servers
 
     @property
     def _connection(self) -> Connection:

@@ -2,13 +2,14 @@
 
 import asyncio
 import atexit
+import math
 import os
 import threading
 from typing import TYPE_CHECKING
 
 from evaluation.errors import UserError
 from evaluation.llm.config import EndpointConfig
-from evaluation.llm.embedded import EmbeddedServer
+from evaluation.llm.embedded import EmbeddedServer, processes
 from evaluation.llm.pace import Pace
 from evaluation.llm.timing import Timing
 
@@ -25,24 +26,24 @@ class Connection:
         self.users = 0
         self._config = config
         self._opening = asyncio.Lock()
-        self._chat: Chat | None = None
-        self._server: EmbeddedServer | None = None
+        self._chats: tuple[Chat, ...] = ()
+        self._servers: tuple[EmbeddedServer, ...] = ()
 
     @property
-    def server(self) -> EmbeddedServer | None:
-        """The embedded model's process, where it is that and was started."""
-        return self._server
+    def servers(self) -> tuple[EmbeddedServer, ...]:
+        """The embedded model's processes, where it is that and was started."""
+        return self._servers
 
     async def chat(self) -> "Chat":
-        """The open line; an embedded model that has died is started again.
+        """The open line, the least busy of several; an embedded model that has died is started again.
 
         Raises UserError where a library or the embedded model is missing, EnvironmentProblem where that does
         not start.
         """
         async with self._opening:
-            if self._server is not None and not self._server.running:
+            if not all(server.running for server in self._servers):
                 await self._close()
-            if self._chat is None:
+            if not self._chats:
                 opening = asyncio.create_task(self._open())
                 try:
                     await asyncio.shield(opening)
@@ -50,45 +51,54 @@ class Connection:
                     # A thread that starts a process can't be stopped; whoever comes next finds it open.
                     await opening
                     raise
-            assert self._chat is not None  # noqa: S101 - opened above
-            return self._chat
+            return min(self._chats, key=lambda chat: chat.waiting)
 
     async def close(self) -> None:
-        """Close the line and end the embedded model; the next call opens again."""
+        """Close the lines and end the embedded model; the next call opens again."""
         async with self._opening:
             await self._close()
 
-    def end_server(self) -> None:
-        """End the embedded model's process at once, whatever waits for it."""
-        if self._server is not None:
-            self._server.close()
+    def end_servers(self) -> None:
+        """End the embedded model's processes at once, whatever waits for them."""
+        for server in self._servers:
+            server.close()
 
     async def _open(self) -> None:
         config = self._config
         if not config.embedded:
-            self._chat = await asyncio.to_thread(_line, config.url, config.model, config.key, self.pace)
+            self._chats = (await asyncio.to_thread(_line, config.url, config.model, config.key, self.pace),)
             return
         # The import takes as long as the start: both at once.
         importing = asyncio.create_task(asyncio.to_thread(_chat_class))
         try:
-            self._server = await asyncio.to_thread(EmbeddedServer, config.concurrency, config.context)
-        finally:
-            await asyncio.wait([importing])
-        try:
-            self._chat = importing.result()(
-                self._server.url, config.model, self._server.api_key, self.pace, here=True
+            await self._start()
+            chat = await importing
+            self._chats = tuple(
+                chat(server.url, config.model, server.api_key, self.pace, here=True)
+                for server in self._servers
             )
         except BaseException:
+            await asyncio.wait([importing])
             await self._close()
             raise
 
+    async def _start(self) -> None:
+        """Start the embedded model; those of its processes that did start are kept, also where another raises."""
+        count = processes(self._config.concurrency)
+        slots, context = math.ceil(self._config.concurrency / count), self._config.context
+        starting = [asyncio.to_thread(EmbeddedServer, slots, context) for _ in range(count)]
+        started = await asyncio.gather(*starting, return_exceptions=True)
+        self._servers = tuple(each for each in started if isinstance(each, EmbeddedServer))
+        for each in started:
+            if isinstance(each, BaseException):
+                raise each
+
     async def _close(self) -> None:
-        chat, self._chat = self._chat, None
-        server, self._server = self._server, None
-        if chat is not None:
+        chats, self._chats = self._chats, ()
+        servers, self._servers = self._servers, ()
+        for chat in chats:
             await chat.aclose()
-        if server is not None:
-            await asyncio.to_thread(server.close)
+        await asyncio.gather(*(asyncio.to_thread(server.close) for server in servers))
 
 
 _connections: dict[tuple[object, ...], Connection] = {}
@@ -147,4 +157,4 @@ def _chat_class() -> "type[Chat]":
 def _end_servers() -> None:
     for (owner, *_), connection in _connections.items():
         if owner == os.getpid():
-            connection.end_server()
+            connection.end_servers()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import polars as pl
 
 from evaluation.errors import UserError
 from evaluation.text.rows import references_of
@@ -62,7 +63,7 @@ def build(
 
 def _examples(
     features: "pd.DataFrame", target: "pd.Series", count: int, seed: int
-) -> list[tuple[Mapping[Any, Any], str]]:
+) -> list[tuple[Mapping[str, Any], str]]:
     """So many rows, drawn by the seed, each with its reference, or the first of several.
 
     Raises UserError where fewer rows have one.
@@ -77,11 +78,8 @@ def _examples(
         )
     random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
     drawn = sorted(random.choice(there, count, replace=False).tolist())
-    cases = features.iloc[drawn].astype(object)
-    return [
-        (dict(case), answers[row])
-        for case, row in zip(cases.where(cases.notna(), None).to_dict(orient="records"), drawn, strict=True)
-    ]
+    cases = pl.from_pandas(features.iloc[drawn]).to_dicts()
+    return [(case, answers[row]) for case, row in zip(cases, drawn, strict=True)]
 
 
 def _require_places(prompt: Prompt, retrieval: RetrievalConfig, columns: list[str]) -> None:

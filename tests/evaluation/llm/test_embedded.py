@@ -107,8 +107,7 @@ def test_no_proxy_lies_between(endpoint: Endpoint, monkeypatch: Any) -> None:
 
 def test_others_of_this_machine_are_refused(endpoint: Endpoint) -> None:
     endpoint.ask_now([Ask.of("Hi", Sampling(max_tokens=1))])
-    server = endpoint.server
-    assert server is not None
+    [server] = endpoint.servers
     assert server.url.startswith("http://127.0.0.1:")
     for path in ("/models", "/slots", "/props"):
         with pytest.raises(HTTPError) as refused:
@@ -122,8 +121,7 @@ def test_others_of_this_machine_are_refused(endpoint: Endpoint) -> None:
 def test_a_model_that_dies_is_started_again(endpoint: Endpoint) -> None:
     ask = [Ask.of("Hi", Sampling(max_tokens=2))]
     (before,) = endpoint.ask_now(ask)
-    server = endpoint.server
-    assert server is not None
+    [server] = endpoint.servers
     os.kill(server.pid, signal.SIGKILL)
     server._child.wait(10)
     (after,) = endpoint.ask_now(ask)
@@ -137,12 +135,56 @@ def test_it_ends_with_the_last_block_and_opens_again() -> None:
     with endpoint:
         with endpoint:
             endpoint.ask_now([Ask.of("Hi", Sampling(max_tokens=1))])
-            server = endpoint.server
-            assert server is not None
+            [server] = endpoint.servers
         assert server.running
     assert not server.running
     with endpoint:
         assert isinstance(endpoint.ask_now([Ask.of("Hi", Sampling(max_tokens=1))])[0], Reply)
+
+
+@pytest.mark.parametrize(
+    ("slots", "cores", "expected"), [(1, 8, 1), (3, 8, 1), (4, 1, 1), (4, 2, 2), (16, 3, 3), (16, 64, 4)]
+)
+def test_a_process_a_core_where_requests_suffice(
+    monkeypatch: Any, slots: int, cores: int, expected: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    assert embedded.processes(slots) == expected
+
+
+def test_several_processes_share_the_requests_start_again_and_end_together(monkeypatch: Any) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    asks = [Ask.of(f"Name {count} colours.", Sampling(max_tokens=8)) for count in range(4)]
+    with Endpoint(EndpointConfig(context=256, concurrency=4)) as endpoint:
+        assert all(isinstance(said, Reply) for said in endpoint.ask_now(asks))
+        servers = endpoint.servers
+        spent = [sum(psutil.Process(server.pid).cpu_times()[:2]) for server in servers]
+        assert len(servers) == 2
+        os.kill(servers[1].pid, signal.SIGKILL)
+        servers[1]._child.wait(10)
+        assert all(isinstance(said, Reply) for said in endpoint.ask_now(asks))
+        assert [server.running for server in servers] == [False, False]
+        again = endpoint.servers
+    assert [server.running for server in again] == [False, False]
+    # Both have computed, and neither all.
+    assert 0.2 < spent[0] / sum(spent) < 0.8
+
+
+def test_a_second_process_that_does_not_start_takes_the_first_with_it(monkeypatch: Any) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    begun: list[EmbeddedServer] = []
+
+    class Once(EmbeddedServer):
+        def __init__(self, slots: int, context: int) -> None:
+            begun.append(self)
+            if len(begun) > 1:
+                raise EnvironmentProblem("no memory")
+            super().__init__(slots, context)
+
+    monkeypatch.setattr("evaluation.llm.connection.EmbeddedServer", Once)
+    with pytest.raises(EnvironmentProblem, match="no memory"):
+        Endpoint(EndpointConfig(context=264, concurrency=4)).ask_now([Ask.of("Hi")])
+    assert not begun[0].running
 
 
 OWNER = """
@@ -229,7 +271,7 @@ def test_cancelling_while_it_starts_leaves_it_to_the_next(monkeypatch: Any) -> N
 
     with endpoint:
         asyncio.run(cancelled())
-        server = endpoint.server
-        assert server is None or server.running
+        servers = endpoint.servers
+        assert all(server.running for server in servers)
         assert isinstance(endpoint.ask_now([Ask.of("Hi", Sampling(max_tokens=1))])[0], Reply)
-        assert server is None or endpoint.server is server
+        assert not servers or endpoint.servers == servers

@@ -12,6 +12,7 @@ from evaluation.config import CheckConfig, GateConfig, Part, SliceBy, column_of
 from evaluation.errors import UserError
 from evaluation.metrics.base import Metric, Need, Quantile
 from evaluation.metrics.builtin import METRICS, find_metric
+from evaluation.metrics.named import named_by
 from evaluation.samples import Slice, slices
 from evaluation.stats.intervals import requests_for
 from evaluation.types import CheckKind, Direction, Task, Tier
@@ -45,6 +46,11 @@ class Line:
     def kind(self) -> CheckKind:
         """What the check's estimate is compared with."""
         return CheckKind.CHAMPION if self.comparison == NO_WORSE else CheckKind.ABSOLUTE
+
+    @property
+    def compares(self) -> bool:
+        """Whether there is nothing to say without a champion."""
+        return self.kind is CheckKind.CHAMPION or Need.CHAMPION in self.metric.needs
 
     @property
     def bound_line(self) -> tuple[float, bool]:
@@ -112,8 +118,9 @@ def check_gate(
     groups that are missing or of no use, bins of what is no number, a bound outside the metric's range, and
     what can't be compared or sliced.
     """
+    known = named_by(gate, metrics)
     for check in gate.checks:
-        metric = find_metric(check.metric, among=metrics)
+        metric = find_metric(check.metric, among=known)
         if not beside_rows(check, metrics):
             require_parts(_parts(check), schema, "the evaluation data")
         if problem := _misuse(check, metric, task) or _unfit_variants(check, metric, lists_of(gate)):
@@ -178,6 +185,7 @@ def expand(
     Raises UserError as `check_gate` does, and for a column with too many values.
     """
     check_gate(gate, task=task, schema=frame.schema, metrics=metrics)
+    metrics = named_by(gate, metrics)
     known: dict[SliceBy, list[Slice]] = {}
     families: Counter[str] = Counter()
     lines: list[Line] = []

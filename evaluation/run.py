@@ -80,7 +80,7 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
     settings = Settings.of(gate, allowance)
     bench = _bench(answers, task, gate.sampled, settings, champion_problem)
     alone = bench.champion is None
-    compared = [line for line in lines if not (alone and line.kind is CheckKind.CHAMPION)]
+    compared = [line for line in lines if not (alone and line.compares)]
     names = OVERVIEW[task] if overview is None else overview
     beside = {name: Line(name, find_metric(name, among=metrics), "", 0.0) for name in names}
     of_rows = [line for line in [*compared, *beside.values()] if line.metric.needs.isdisjoint(BESIDE_ROWS)]
@@ -92,7 +92,7 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
     return Measurements(
         items=tuple(_measurement(line, found[line.id, line.comparison]) for line in compared),
         not_compared=tuple(
-            (line.id, NO_CHAMPION) for line in lines if alone and line.kind is CheckKind.CHAMPION
+            (line.id, NO_CHAMPION) for line in lines if alone and line.compares
         ),
         overview={name: found[name, ""].estimate for name in beside},
         rows=len(answers.target),
@@ -200,7 +200,7 @@ def _answer(bench: _Bench, rows: str, lines: list[Line]) -> list[Answer]:
         if problem is None
     ]
     answers = iter(estimate(questions, bench.settings, stream=zlib.crc32(rows.encode())))
-    n = bench.latency.n if timed else int(mask.sum())
+    n = bench.latency.n if timed else _units_in(bench.challenger.sample, mask)
     unit = "request" if timed else bench.settings.unit
     return [
         next(answers)
@@ -210,15 +210,18 @@ def _answer(bench: _Bench, rows: str, lines: list[Line]) -> list[Answer]:
     ]
 
 
+def _units_in(sample: Sample, mask: Mask) -> int:
+    return int(mask.sum()) if sample.units is None else len(np.unique(sample.units[mask]))
+
+
 def _problem(bench: _Bench, line: Line, mask: Mask, *, timed: bool) -> str | None:
     """Why a line can't be asked on these rows, or None."""
-    against = line.kind is CheckKind.CHAMPION
-    if against and isinstance(bench.champion, str):
+    if line.compares and isinstance(bench.champion, str):
         return bench.champion
     if timed:
         return None
     problem = why_unmeasured(bench.challenger, line.metric, mask, who="the challenger")
-    if problem is None and against and isinstance(bench.champion, Model):
+    if problem is None and line.kind is CheckKind.CHAMPION and isinstance(bench.champion, Model):
         problem = why_unmeasured(bench.champion, line.metric, mask, who="the champion")
     return problem
 

@@ -48,7 +48,7 @@ def why_unmeasured(
         start = f"{who} gave no" if who else "no"
         return f"{start} {model.answer} for {_of(gone, rows)} rows{_commonest(model.problems, gone)}"
     values = model.sample.row_scores.get(metric.name)
-    if metric.scorer is None or values is None:
+    if values is None:
         return None
     absent = rows & np.isnan(values.reshape(len(values), -1)).any(axis=1)
     if not absent.any():

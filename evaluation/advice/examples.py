@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from evaluation.config import GateConfig
 from evaluation.metrics.base import Metric
 from evaluation.metrics.builtin import METRICS
+from evaluation.metrics.named import named_by
 from evaluation.text.rows import references_of
 from evaluation.types import Direction, Outputs
 
@@ -25,14 +26,14 @@ def worst_answers(
     "reference"}]}, worst first; texts are cut. A metric that no text differs in has no worst ones.
     """
     names = dict.fromkeys(check.metric for check in gate.checks if check.metric in outputs.row_scores)
-    references = references_of(target)
+    references, declared = references_of(target), named_by(gate, metrics)
     found = []
     for name in names:
         scores = outputs.row_scores[name]
         known = np.flatnonzero(np.isfinite(scores)) if scores.ndim == 1 else np.empty(0, dtype=np.int64)
         if len(known) == 0 or np.ptp(scores[known]) == 0:
             continue
-        falling = metrics[name].direction is Direction.LOWER_IS_BETTER
+        falling = declared[name].direction is Direction.LOWER_IS_BETTER
         order = known[np.argsort(-scores[known] if falling else scores[known], kind="stable")][:_MOST]
         answers = [_answer(outputs, references, row, float(scores[row])) for row in order.tolist()]
         found.append({"metric": name, "answers": answers})

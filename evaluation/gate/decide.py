@@ -9,7 +9,8 @@ from evaluation.config import CheckConfig, GateConfig, column_of
 from evaluation.gate import absolute, champion
 from evaluation.gate.outlook import with_outlook
 from evaluation.gate.waivers import notes, waiver_for
-from evaluation.metrics.builtin import METRICS
+from evaluation.metrics.base import Need
+from evaluation.metrics.named import named_by
 from evaluation.plan import NO_WORSE, bounds
 from evaluation.reports.numbers import percent
 from evaluation.stats.corrections import holm
@@ -53,7 +54,7 @@ def decide(measurements: Measurements, gate: GateConfig, *, today: date | None =
     day = today or datetime.now(UTC).date()
     allowance = measurements.allowance or Allowance.whole(_alpha(gate))
     checks = _adjusted([_judge(item, allowance, gate) for item in measurements.items], allowance)
-    checks += [_unmeasured(*gap, allowance) for gap in _gaps(measurements, gate)]
+    checks += [_unmeasured(gate, *gap, allowance) for gap in _gaps(measurements, gate)]
     checks = [
         with_outlook(replace(check, waiver=waiver_for(check.id, gate.waivers, day)), allowance)
         for check in checks
@@ -133,18 +134,25 @@ def _gaps(measurements: Measurements, gate: GateConfig) -> list[tuple[CheckConfi
         (item.metric, item.comparison, item.bound, tuple(item.groups), item.tier)
         for item in measurements.items
     }
-    waived = {NO_WORSE} if measurements.not_compared else set()
+    alone = bool(measurements.not_compared)
     return [
         (check, comparison, bound)
         for check in gate.checks
         for comparison, bound in bounds(check)
-        if comparison not in waived
+        if not (alone and (comparison == NO_WORSE or _compares(check, gate)))
         and (check.metric, comparison, bound, tuple(map(column_of, check.groups)), check.tier) not in measured
     ]
 
 
-def _unmeasured(check: CheckConfig, comparison: str, bound: float, allowance: Allowance) -> CheckResult:
-    metric = METRICS.get(check.metric)
+def _compares(check: CheckConfig, gate: GateConfig) -> bool:
+    metric = named_by(gate).get(check.metric)
+    return metric is not None and Need.CHAMPION in metric.needs
+
+
+def _unmeasured(
+    gate: GateConfig, check: CheckConfig, comparison: str, bound: float, allowance: Allowance
+) -> CheckResult:
+    metric = named_by(gate).get(check.metric)
     return CheckResult(
         id=f"{check.metric}.{comparison}",
         metric=check.metric,

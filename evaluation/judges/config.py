@@ -1,4 +1,4 @@
-"""The `judges` section of weighbridge.yaml: one entry a judge."""
+"""The section `gate.judges` of weighbridge.yaml: one entry a judge."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from evaluation.errors import UserError
-from evaluation.llm.config import EndpointConfig
+from evaluation.llm.config import BudgetConfig, EndpointConfig
 from evaluation.section import Confidence, Section
 
 # Sentences that say nothing, put around an answer to see whether length alone is liked.
@@ -134,6 +134,9 @@ class JudgeConfig(Section):
     temperature: float = Field(0.0, ge=0, le=2)
     seed: int | None = Field(None, ge=0)
     max_tokens: int = Field(256, ge=8, le=8192)
+    budget: BudgetConfig | None = Field(
+        None, description="What its examination and its scores may cost together; beyond, they are absent."
+    )
     labelled: Path | None = Field(
         None,
         description="Answers that people scored: a CSV, JSONL or Parquet file with prompt, answer, score.",
@@ -156,6 +159,11 @@ class JudgeConfig(Section):
         return self
 
     @property
+    def compares(self) -> bool:
+        """Whether it holds an answer against the champion's, and so has nothing to say before there is one."""
+        return self.mode is Mode.PAIRWISE and self.against is Against.CHAMPION
+
+    @property
     def metric(self) -> str:
         """What its metric is called."""
         return f"judge_{self.name}"
@@ -173,7 +181,7 @@ def _named_apart(judges: tuple[JudgeConfig, ...]) -> tuple[JudgeConfig, ...]:
     return judges
 
 
-# The type of the section: `judges: Judges = ()`.
+# The type of the section.
 Judges = Annotated[tuple[JudgeConfig, ...], AfterValidator(_named_apart)]
 
 

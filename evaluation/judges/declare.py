@@ -13,7 +13,7 @@ from evaluation.judges.judge import Judge
 from evaluation.judges.labelled import LabelledSet
 from evaluation.judges.prompts import Item, Pair
 from evaluation.judges.standing import Standing
-from evaluation.metrics.base import Corrected, Mean, Metric, Sample, require
+from evaluation.metrics.base import Corrected, Mean, Metric, Need, Sample, require
 from evaluation.stats.ppi import Scores, corrected_mean
 from evaluation.text.declare import TEXT_TASKS, measured
 from evaluation.text.rows import Scored, TextRows
@@ -45,6 +45,7 @@ def judge_metric(config: JudgeConfig) -> Metric:
         design=Corrected(columns) if config.corrected else Mean(columns),
         # A preference is a comparison with the champion already.
         ranked=config.mode is Mode.POINTWISE,
+        needs=frozenset({Need.CHAMPION} if config.compares else ()),
     )
 
 
@@ -62,7 +63,8 @@ def score(judge: Judge, standing: Standing, labelled: LabelledSet | None, rows: 
         return Scored.nothing(rows.n, f"judge '{config.name}' has changed since it was examined")
     prompts, people = rows.prompts, np.full(rows.n, np.nan)
     if config.mode is Mode.POINTWISE:
-        items = [Item(*each) for each in zip(prompts, rows.answers, _known(rows), strict=True)]
+        shown = _known(rows) if _with_references(labelled) else [None] * rows.n
+        items = [Item(*each) for each in zip(prompts, rows.answers, shown, strict=True)]
         found = judge.score(items)
         if labelled is not None:
             people = labelled.said_of(prompts, rows.answers)
@@ -88,6 +90,11 @@ def _others(config: JudgeConfig, rows: TextRows) -> list[str] | None:
     else:
         found = rows.column(CHAMPION_ANSWER) if CHAMPION_ANSWER in rows.inputs.columns else [None] * rows.n
     return None if any(text is None for text in found) else [str(text) for text in found]
+
+
+def _with_references(labelled: LabelledSet | None) -> bool:
+    """A judge is asked as it was examined: it sees references if it saw them beside the answers that people scored."""
+    return labelled is None or any(item.reference for item in labelled.items)
 
 
 def _known(rows: TextRows) -> Sequence[str | None]:

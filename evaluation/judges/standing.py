@@ -27,6 +27,8 @@ class Standing:
 
     judge: str
     digest: str
+    model: str
+    rubric: str
     trials: tuple[Trial, ...]
     failures: Failures
     problem: str | None
@@ -36,6 +38,8 @@ class Standing:
         return {
             "judge": self.judge,
             "digest": self.digest,
+            "model": self.model,
+            "rubric": self.rubric,
             "problem": self.problem,
             "trials": [trial.as_json() for trial in self.trials],
             "asked": self.failures.asked,
@@ -65,12 +69,16 @@ def examine(judge: Judge, labelled: LabelledSet | None, candidates: Collection[s
     trials = (*agreed, *probed.trials)
     against = [trial.reason for trial in trials if trial.verdict is not Verdict.PASS]
     problem = f"judge '{config.name}' is void: {'; '.join(against)}" if against else None
-    return Standing(config.name, judge.digest, trials, failures + probed.failures, problem)
+    return _standing(judge, trials, failures + probed.failures, problem)
 
 
 def _void(judge: Judge, why: str) -> Standing:
-    name = judge.config.name
-    return Standing(name, judge.digest, (), Failures(0), f"judge '{name}' is void: {why}")
+    return _standing(judge, (), Failures(0), f"judge '{judge.config.name}' is void: {why}")
+
+
+def _standing(judge: Judge, trials: tuple[Trial, ...], failures: Failures, problem: str | None) -> Standing:
+    config = judge.config
+    return Standing(config.name, judge.digest, config.endpoint.model, judge.rubric, trials, failures, problem)
 
 
 def _agreed_on_items(

@@ -92,6 +92,7 @@ class Need(StrEnum):
     LATENCY = "latency"
     VARIANTS = "counterfactual variants"
     PAIRS = "stereotype pairs"
+    CHAMPION = "the champion's answers"
 
 
 class Across(StrEnum):

@@ -22,6 +22,7 @@ from evaluation.reports.blocks import (
     Tiles,
 )
 from evaluation.reports.comparison_picture import compared, picture
+from evaluation.reports.judges import judges_blocks
 from evaluation.reports.numbers import count, number, percent
 from evaluation.types import Verdict
 
@@ -39,7 +40,7 @@ def comparison_document(content: Mapping[str, Any]) -> Document:
         blocks += [Heading("Quality and price"), drawn, Paragraph(_HOW_TO_SEE)]
     blocks += [Heading("Candidates"), _table(content), Paragraph(_how_to_read(content))]
     blocks += [*_not_compared(content), *_not_measured(content), *_for_the_policy(content)]
-    blocks += [Heading("What this rests on"), _facts(content)]
+    blocks += [*judges_blocks(content["judges"]), Heading("What this rests on"), _facts(content)]
     return Document(f"{content['model']}: comparison {content['id']}", tuple(blocks))
 
 

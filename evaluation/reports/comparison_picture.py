@@ -7,7 +7,7 @@ import numpy as np
 
 from evaluation.choice.best import Place
 from evaluation.choice.front import pareto_front
-from evaluation.metrics.builtin import find_metric
+from evaluation.metrics.builtin import METRICS, find_metric
 from evaluation.reports.blocks import Scatter, Spot
 from evaluation.reports.numbers import number
 from evaluation.types import Direction, Verdict
@@ -70,7 +70,8 @@ def _called(name: str) -> str:
     >>> _called("latency_p50_ms"), _called("roc_auc")
     ('latency_p50_ms', 'roc_auc')
     """
-    unit = find_metric(name).unit
+    # A judge's metric, which belongs to a policy, has no unit.
+    unit = METRICS[name].unit if name in METRICS else ""
     return name if not unit or name.endswith(f"_{unit}") else f"{name} [{unit}]"
 
 

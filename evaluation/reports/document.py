@@ -26,6 +26,7 @@ from evaluation.reports.blocks import (
 )
 from evaluation.reports.checks import checks_table, groups_table, open_items
 from evaluation.reports.evidence import evidence_table
+from evaluation.reports.judges import judges_blocks
 from evaluation.reports.numbers import count, percent
 from evaluation.types import Consequence, GateOutcome, Verdict
 
@@ -62,6 +63,7 @@ def decision_document(decision: Mapping[str, Any]) -> Document:
     if outcome.not_compared:
         rows = tuple((name, why) for name, why in outcome.not_compared)
         blocks += [Heading("Not compared"), Table(("Check", "Why"), rows)]
+    blocks += judges_blocks(decision["judges"])
     blocks += [*advice_blocks(decision["advice"]), *_validation(decision), *_evidence(decision)]
     return Document(f"{release['model']}: release {release['id']}", tuple(blocks))
 

@@ -90,17 +90,25 @@ def backtest(
 ) -> int:
     """Decide all past releases by another policy, and list what would have come out otherwise."""
     from evaluation.metrics.builtin import find_metric
+    from evaluation.metrics.named import named_by
     from mlops.config import load_policy
     from mlops.decision.backtest import backtest as decide_all
+    from mlops.release.judging import digests
     from mlops.release.run import all_decided
 
     project = open_project(context)
     gate = load_policy(policy.resolve()).gate
     for check in gate.checks:
-        find_metric(check.metric)
+        find_metric(check.metric, among=named_by(gate))
     folders = [item.folder for item in reversed(all_decided(project))]
     with Bar("backtest", hidden=as_json) as advance:
-        found = decide_all(folders, gate, holdout=lambda sha256: _holdout(project, sha256), progress=advance)
+        found = decide_all(
+            folders,
+            gate,
+            holdout=lambda sha256: _holdout(project, sha256),
+            judges=digests(project, gate),
+            progress=advance,
+        )
     if as_json:
         typer.echo(json.dumps([_row(item) for item in found], allow_nan=False))
         return 0

@@ -72,6 +72,7 @@ class Record(Section):
     axes: tuple[str, ...]
     show: tuple[str, ...]
     candidates: tuple[Found, ...]
+    judges: tuple[dict[str, Any], ...] = ()
     software: dict[str, str]
 
 

@@ -11,22 +11,25 @@ from evaluation.choice.compare import Answered
 from evaluation.choice.compare import compare as judged_together
 from evaluation.columns import unit_codes
 from evaluation.errors import UserError
+from evaluation.judges.standing import Standing
 from evaluation.metrics.base import Metric, Need
 from evaluation.metrics.builtin import find_metric
+from evaluation.metrics.named import named_by
 from evaluation.stats.estimate import Settings
-from evaluation.types import Form, Task
+from evaluation.types import Form
 from mlops.compare.asked import make_and_ask
 from mlops.compare.candidates import Candidate, candidates, require_compare
 from mlops.compare.cases import Cases, cases
 from mlops.compare.config import CompareConfig
 from mlops.compare.record import Asked, Deciding, Record, Written, findings, write
+from mlops.config import Policy
 from mlops.project import Project
 from mlops.release.asking import repeated
 from mlops.training.lineage import current_commit, packages
 
 # What the Pareto front is taken over beside the metric that decides.
 WEIGHED = ("cost_per_1000_answers", "latency_p50_ms")
-_UNMEASURED = frozenset({Need.GROUPS, Need.VARIANTS, Need.PAIRS})
+_UNMEASURED = frozenset({Need.GROUPS, Need.VARIANTS, Need.PAIRS, Need.CHAMPION})
 
 
 class Observer(Protocol):
@@ -58,8 +61,9 @@ def compare(project: Project, observer: Observer = Silent()) -> Written:  # noqa
     its problem, and is not compared.
     """
     policy, settings = project.policy, require_compare(project.policy)
-    by, show = metrics_of(settings, policy.task)
+    by, show = metrics_of(settings, policy)
     named, rows = candidates(project), cases(project)
+    (by, *show), judges = _with_judges(project, [by, *show], named)
     answered = _ask_all(project, named, rows, [by, *show], observer)
     gate = named[0].policy.gate
     frame = repeated(rows.asked, gate)
@@ -96,20 +100,24 @@ def compare(project: Project, observer: Observer = Silent()) -> Written:  # noqa
         axes=comparison.axes,
         show=tuple(metric.name for metric in show),
         candidates=findings(comparison, named),
+        judges=tuple(standing.as_json() for standing in judges),
         software=packages(),
     )
     return write(record, project.home)
 
 
-def metrics_of(settings: CompareConfig, task: Task) -> tuple[Metric, list[Metric]]:
+def metrics_of(settings: CompareConfig, policy: Policy) -> tuple[Metric, list[Metric]]:
     """The metric that decides, and the others that are shown.
 
     Raises UserError for an unknown one, one that cannot decide, and one that needs more than answers to the cases.
     """
-    by = find_metric(settings.by)
+    task, among = policy.task, named_by(policy.gate)
+    by = find_metric(settings.by, among=among)
     require_choosable(by, task)
     usual = WEIGHED if task.form is Form.TEXT else WEIGHED[1:]
-    show = [find_metric(name) for name in dict.fromkeys(settings.show or usual) if name != by.name]
+    show = [
+        find_metric(name, among=among) for name in dict.fromkeys(settings.show or usual) if name != by.name
+    ]
     for metric in show:
         if task not in metric.tasks or metric.needs & _UNMEASURED:
             raise UserError(
@@ -118,6 +126,27 @@ def metrics_of(settings: CompareConfig, task: Task) -> tuple[Metric, list[Metric
                 next_step="see `weighbridge metrics`",
             )
     return by, show
+
+
+def _with_judges(
+    project: Project, metrics: Sequence[Metric], named: Sequence[Candidate]
+) -> tuple[list[Metric], list[Standing]]:
+    """The metrics, those of judges with somebody to ask; each judge is examined once, for all candidates."""
+    from mlops.release.judging import examined
+
+    configs = {judge.metric: judge for judge in project.policy.gate.judges}
+    writers = {
+        candidate.policy.generate.endpoint.model
+        for candidate in named
+        if candidate.policy.generate is not None
+    }
+    judged, standings = [], []
+    for metric in metrics:
+        if metric.name in configs:
+            metric, standing = examined(project, configs[metric.name], writers)  # noqa: PLW2901
+            standings.append(standing)
+        judged.append(metric)
+    return judged, standings
 
 
 def _ask_all(

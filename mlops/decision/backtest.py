@@ -1,17 +1,20 @@
 """What another policy would have decided on the releases of the past."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
+import numpy as np
 import polars as pl
 
 from evaluation.answers import Answers
 from evaluation.config import GateConfig
 from evaluation.errors import UserError
 from evaluation.json_codec import outcome_from_json
+from evaluation.judges.judge import not_comparable
 from evaluation.plan import columns_of
-from evaluation.types import Allowance, GateOutcome, Verdict
+from evaluation.types import Allowance, GateOutcome, Outputs, Verdict
 from mlops.data.table import Table
 from mlops.decision.record import FILE_NAME, DecisionRecord
 from mlops.decision.replay import decide_again
@@ -44,29 +47,31 @@ def backtest(
     gate: GateConfig,
     *,
     holdout: Holdout,
+    judges: Mapping[str, str] = MappingProxyType({}),
     progress: Callable[[float], None] | None = None,
 ) -> list[Verdicts]:
     """Decide every past release again by another gate, oldest first, from the answers that were kept.
 
     folders: releases' folders. holdout: the evaluation data by their SHA-256, for columns that the old policy did
-    not name; None where that file is gone.
+    not name; None where that file is gone. judges: the digest of each judge that the gate asks for, by its metric;
+    scores of another judge of that name say nothing about it.
     """
     places = list(folders)
     found = []
     for done, folder in enumerate(places, start=1):
-        found.append(_again(folder, gate, holdout))
+        found.append(_again(folder, gate, holdout, judges))
         if progress is not None:
             progress(done / len(places))
     return found
 
 
-def _again(folder: Path, gate: GateConfig, holdout: Holdout) -> Verdicts:
+def _again(folder: Path, gate: GateConfig, holdout: Holdout, judges: Mapping[str, str]) -> Verdicts:
     record = DecisionRecord.read(folder / FILE_NAME)
     if record.content["training"] is None or not record.content["evidence"]:
         return Verdicts(record, None, problem="its data did not validate, so no model was weighed")
     recorded = outcome_from_json(record.content)
     try:
-        answers = _with_columns(read_answers(folder), gate, holdout, record)
+        answers = _by_these(judges, _with_columns(read_answers(folder), gate, holdout, record), record)
         outcome = decide_again(record, answers, gate, _allowance(recorded, record, gate))
     except UserError as error:
         return Verdicts(record, None, problem=error.found)
@@ -86,6 +91,35 @@ def _with_columns(answers: Answers, gate: GateConfig, holdout: Holdout, record: 
         )
     columns = [*answers.frame.iter_columns(), *table.columns(missing).iter_columns()]
     return replace(answers, frame=pl.DataFrame(columns))
+
+
+def _by_these(judges: Mapping[str, str], answers: Answers, record: DecisionRecord) -> Answers:
+    """The answers without the scores of judges that were others then."""
+    then = {f"judge_{judge['judge']}": judge["digest"] for judge in record.content["judges"]}
+    changed = {
+        metric: why
+        for metric, now in judges.items()
+        if metric in then and (why := not_comparable(metric.removeprefix("judge_"), now, then[metric]))
+    }
+    if not changed:
+        return answers
+    champion = None if answers.champion is None else _voided(answers.champion, changed)
+    return replace(answers, challenger=_voided(answers.challenger, changed), champion=champion)
+
+
+def _voided(outputs: Outputs, changed: Mapping[str, str]) -> Outputs:
+    n = len(outputs.labels)
+    return replace(
+        outputs,
+        row_scores={
+            name: np.full_like(values, np.nan) if name in changed else values
+            for name, values in outputs.row_scores.items()
+        },
+        row_problems={
+            **outputs.row_problems,
+            **{name: np.full(n, why, dtype=object) for name, why in changed.items()},
+        },
+    )
 
 
 def _allowance(recorded: GateOutcome, record: DecisionRecord, gate: GateConfig) -> Allowance | None:

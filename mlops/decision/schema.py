@@ -98,6 +98,38 @@ class Champion(Part):
     problem: str | None = Field(description="Why it could not be asked, null where it answered.")
 
 
+class Trial(Part):
+    """One thing that a judge was tried for."""
+
+    name: Name
+    verdict: Verdict
+    reason: str
+    at_least: float | None
+    at_most: float | None
+    value: float | None
+    low: float | None = Field(description="One-sided lower limit.")
+    high: float | None = Field(description="One-sided upper limit.")
+    n: Count
+    unit: str
+    method: str
+    problem: str | None
+
+
+class Judge(Part):
+    """A language model that scored answers, and whether it could be believed."""
+
+    judge: Name
+    digest: Digest = Field(
+        description="SHA-256 of all that decides what it says: prompt, scale, model, sampling."
+    )
+    model: Name
+    rubric: str
+    problem: str | None = Field(description="Why its scores are void, null where they count.")
+    trials: tuple[Trial, ...]
+    asked: Count
+    failures: dict[str, Count] = Field(description="Replies that were no score, by reason.")
+
+
 class Estimate(Part):
     """A value with its interval; null where there was none, and `problem` says why."""
 
@@ -178,6 +210,7 @@ class Record(Part):
     training: Training | None = Field(description="Null where the data did not validate.")
     validation: Validation
     champion: Champion | None = Field(description="Null where there was none yet.")
+    judges: tuple[Judge, ...]
     evidence: dict[str, Digest] = Field(description="SHA-256 of every file that the decision was taken from.")
     advice: Json = Field(description="What helps people and decides nothing.")
     verdict: Verdict

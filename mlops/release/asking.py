@@ -8,6 +8,7 @@ import polars as pl
 from evaluation.config import CASE, GateConfig
 from evaluation.metrics.base import Metric
 from evaluation.metrics.builtin import OVERVIEW, find_metric
+from evaluation.metrics.named import named_by
 from evaluation.plan import BESIDE_ROWS
 from evaluation.predict import predict
 from evaluation.text.rows import score_rows, unready
@@ -87,4 +88,4 @@ def _text_metrics(project: Project) -> Iterator[Metric]:
 def _named(policy: Policy) -> Iterator[Metric]:
     """What the checks name, and what every report of the task shows, each once."""
     for name in dict.fromkeys([*(check.metric for check in policy.gate.checks), *OVERVIEW[policy.task]]):
-        yield find_metric(name)
+        yield find_metric(name, among=named_by(policy.gate))

@@ -13,10 +13,12 @@ from evaluation.llm.client import Endpoint
 from evaluation.llm.config import EMBEDDED
 from evaluation.metrics.base import Metric, Need
 from evaluation.metrics.builtin import find_metric
+from evaluation.metrics.named import named_by
 from evaluation.plan import lists_of
 from evaluation.predict import predict
 from evaluation.text.rows import score_rows
 from evaluation.types import Outputs
+from mlops.generation.generator import Generator
 from mlops.packaging.load import PackagedModel
 from mlops.packaging.load_generator import GeneratorModel
 from mlops.project import Project
@@ -70,6 +72,9 @@ def ask_pairs(project: Project, model: PackagedModel) -> Answers | None:
     gate = project.policy.gate
     if not any(_metrics(gate, Need.PAIRS)) or not isinstance(model, GeneratorModel):
         return None
+    if not isinstance(model.generator, Generator):
+        # What a chain asks is its own.
+        return None
     pairs = read_pairs(project.folder / gate.stereotype_pairs if gate.stereotype_pairs else None)
     config = model.generator.endpoint
     endpoint = Endpoint.of(config, cache=model.replies, budget=model.generator.budget)
@@ -85,5 +90,5 @@ def ask_pairs(project: Project, model: PackagedModel) -> Answers | None:
 
 def _metrics(gate: GateConfig, need: Need) -> Iterable[Metric]:
     for name in dict.fromkeys(check.metric for check in gate.checks):
-        if need in (metric := find_metric(name)).needs:
+        if need in (metric := find_metric(name, among=named_by(gate))).needs:
             yield metric

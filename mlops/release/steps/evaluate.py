@@ -1,9 +1,9 @@
 """Step 3: what the challenger, and the champion if there is one, say about the holdout."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -15,20 +15,24 @@ from evaluation.errors import UserError, WeighbridgeError
 from evaluation.files import write_whole
 from evaluation.json_codec import measurements_to_json
 from evaluation.metrics.base import Need
-from evaluation.metrics.builtin import METRICS
+from evaluation.metrics.named import named_by
 from evaluation.plan import columns_of, latency_requests
 from evaluation.predict import measure_latency
 from evaluation.run import measure
 from evaluation.types import FloatArray, Form, IntArray, Outputs
 from mlops.packaging.bundle import model_digest
 from mlops.packaging.load import PackagedModel, load_model
+from mlops.project import Project
 from mlops.registry.client import Alias, ModelVersion
 from mlops.registry.promote import fetch_bundle
 from mlops.release.asking import REPLIES, ask_holdout, repeated
-from mlops.release.evidence import write_answers
+from mlops.release.evidence import series, write_answers
 from mlops.release.journal import Step
 from mlops.release.ledger import allowance_for
 from mlops.release.run import Fraction, Release, StepDone
+
+if TYPE_CHECKING:
+    from mlops.release.judging import Judged
 
 # Of these rows single ones are timed, and all are kept as reference.
 _SAMPLED_ROWS = 20_000
@@ -70,6 +74,10 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     holdout = dataset.holdout
     outputs = ask_holdout(project, model, lambda share: advance(0.2 * share))
     champion = ask_champion(release)
+    judged = _judged(project, model, outputs, champion, lambda share: advance(0.2 + 0.1 * share))
+    outputs = judged.challenger
+    if champion is not None:
+        champion = replace(champion, outputs=judged.champion)
     timed = [model, champion.model if champion and _compares_latency(policy.gate) else None]
     said = [outputs, champion.outputs if champion else None]
     rows, places = _sample(release, timed)
@@ -96,7 +104,11 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         progress=lambda share: advance(0.4 + 0.5 * share),
     )
     found = replace(found, advice=_advice(release, outputs))
-    content = {"champion": champion.to_json() if champion else None, **measurements_to_json(found)}
+    content = {
+        "champion": champion.to_json() if champion else None,
+        "judges": [standing.as_json() for standing in judged.standings],
+        **measurements_to_json(found),
+    }
     _keep_reference(
         release, rows.select(_inputs(model)), rows[target], outputs.at(places * policy.gate.repeats)
     )
@@ -106,6 +118,19 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         {"measurements": len(found.items)},
         f"{holdout.rows:,} rows, {len(found.items)} measurements, {against}",
     )
+
+
+def _judged(
+    project: Project,
+    model: PackagedModel,
+    outputs: Outputs,
+    champion: Champion | None,
+    advance: Callable[[float], None],
+) -> "Judged":
+    from mlops.release.judging import judge_holdout, writer_of
+
+    theirs = (None, None) if champion is None else (champion.model, champion.outputs)
+    return judge_holdout(project, outputs, theirs[1], writer_of(model) | writer_of(theirs[0]), advance)
 
 
 def _with_beside(
@@ -162,8 +187,9 @@ def _latency(
 
 
 def _compares_latency(gate: GateConfig) -> bool:
+    named = named_by(gate)
     return any(
-        check.no_worse_than_champion_by is not None and Need.LATENCY in METRICS[check.metric].needs
+        check.no_worse_than_champion_by is not None and Need.LATENCY in named[check.metric].needs
         for check in gate.checks
     )
 
@@ -205,7 +231,7 @@ def _keep_reference(release: Release, inputs: pl.DataFrame, target: pl.Series, s
     """What the model saw and said of some rows, in the columns of the request log, for monitoring to compare with."""
     scores = said.scores if said.scores is not None and said.scores.ndim == 1 else None
     table = inputs.select(pl.all().name.prefix("input.")).with_columns(
-        pl.Series("prediction", said.labels),
+        series("prediction", said.labels),
         pl.Series("score", scores if scores is not None else np.full(len(target), None), dtype=pl.Float64),
         target.alias("target"),
         pl.lit(None, dtype=pl.Float64).alias("latency_ms"),

@@ -92,6 +92,7 @@ def compose(
         "training": None if trained is None else {**policy.training.model_dump(mode="json"), **trained},
         "validation": validation,
         "champion": (evaluation or {}).get("champion"),
+        "judges": (evaluation or {}).get("judges", []),
         "evidence": {
             name: digest_file(release.folder / name) for name in EVIDENCE if (release.folder / name).exists()
         },

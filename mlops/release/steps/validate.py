@@ -10,6 +10,7 @@ from mlops.data.validate import validate, validation_to_json
 from mlops.generation.prompt import Prompt
 from mlops.project import Project
 from mlops.release.asking import unready_metrics
+from mlops.release.judging import require_judges
 from mlops.release.run import Fraction, Release, StepDone
 
 
@@ -20,6 +21,7 @@ def perform(release: Release, advance: Fraction) -> StepDone:
 
     policy, dataset = release.project.policy, release.project.dataset
     check_gate(policy.gate, task=policy.task, schema=dataset.holdout.schema)
+    require_judges(release.project)
     for watched in policy.monitor.performance:
         find_metric(watched.metric)
     suite = release.project.folder / policy.data.expectations if policy.data.expectations else None

@@ -1,6 +1,7 @@
 """A judge's metric in the gate: its own mean, people's mean predicted by it, or void."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def labelled(make_labelled: Callable[..., LabelledSet]) -> LabelledSet:
 
 
 def standing_of(judge: Judge, labelled: LabelledSet, problem: str | None = None) -> Standing:
-    return Standing(judge.config.name, judge.digest, (), examine(judge, None).failures, problem)
+    return replace(examine(judge, None), problem=problem)
 
 
 def outputs(labelled: LabelledSet, metric: Metric, **columns: Any) -> Outputs:
@@ -142,7 +143,8 @@ def test_preferences_over_the_champion_are_scores_of_the_challenger(
     scored = outputs(labelled, metric, **{CHAMPION_ANSWER: worst})
     won = scored.row_scores[metric.name]
     assert set(np.unique(won)) <= {0.5, 1.0}
-    assert check(metric, scored, at_least=0.5).verdict is Verdict.PASS
-    alone = check(metric, outputs(labelled, metric), at_least=0.5)
+    champion = Outputs(np.array(worst, dtype=object))
+    assert check(metric, scored, champion, at_least=0.5).verdict is Verdict.PASS
+    alone = check(metric, outputs(labelled, metric), champion, at_least=0.5)
     assert alone.verdict is Verdict.INCONCLUSIVE
     assert "has nothing to compare the answers with" in alone.reason

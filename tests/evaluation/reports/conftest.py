@@ -132,6 +132,7 @@ def make_decision(allowance_json: dict[str, Any]) -> MakeDecision:
             "allowance": allowance_json,
             "notes": [],
             "advice": {},
+            "judges": [],
             "evidence": {},
             "not_compared": [],
             "verdict": verdict,

@@ -72,6 +72,7 @@ def record(*candidates: dict[str, Any], best: str | None = None, **others: Any) 
         "needed": None,
         "axes": ["r2", "mae", "latency_p50_ms"],
         "show": ["mae", "latency_p50_ms"],
+        "judges": [],
         "candidates": list(candidates),
         "software": {"python": "3.11"},
     } | others

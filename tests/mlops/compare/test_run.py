@@ -46,6 +46,20 @@ def test_what_was_paid_for_is_not_asked_again(shop, compared, stub):
     assert {name: first[name] for name in same} == {name: again[name] for name in same}
 
 
+def test_a_judge_that_cannot_be_believed_decides_nothing(shop, compared, stub, tmp_path):
+    (tmp_path / "ratings.csv").write_text("prompt,answer,score\nx,y,1\n")
+    endpoint = {"url": stub.url, "model": "m"}
+    judge = {"name": "tone", "rubric": "Is it kind?", "labelled": "ratings.csv", "endpoint": endpoint}
+    gate = {"judges": [judge], "checks": [{"metric": "rouge_l", "at_least": 0.1}]}
+    project = shop(PLAIN_OR_FACTS | {"by": "judge_tone"}, gate=gate)
+    with pytest.raises(UserError, match="unknown metric 'judge_mood'"):
+        compared(shop(PLAIN_OR_FACTS | {"by": "judge_mood"}, gate=gate))
+    found = compared(project)
+    assert (found["best"], found["open"]) == (None, [])
+    assert [standing["judge"] for standing in found["judges"]] == ["tone"]
+    assert "void" in found["candidates"][0]["estimate"]["problem"]
+
+
 def test_each_case_is_asked_as_often_as_is_said_and_counts_once(shop, compared, stub):
     found = compared(shop(PLAIN_OR_FACTS | {"repeats": 2, "cases": 40}))
     assert stub.asked == 3 * 2 * 40

@@ -99,7 +99,7 @@ def test_whatever_the_gate_finds_is_in_the_schema(
 ) -> None:
     found = content(**outcome_to_json(outcome(full=full)))
     if not full:
-        found |= {"training": None, "champion": None, "evidence": {}, "advice": {}}
+        found |= {"training": None, "champion": None, "judges": [], "evidence": {}, "advice": {}}
     published.validate(found)
     DecisionRecord.of(found)
 

@@ -56,6 +56,22 @@ class LatencyConfig(Section):
     p95_ms: float = Field(gt=0)
 
 
+class UsageConfig(Section):
+    """What a text may take of the language model that writes it, on average."""
+
+    tokens_at_most: float | None = Field(None, gt=0, description="Of a request and its answer together.")
+    cost_per_1000_at_most: float | None = Field(
+        None, gt=0, description="Money for a thousand answers, in the currency of the price table."
+    )
+
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> "UsageConfig":
+        if self.tokens_at_most is None and self.cost_per_1000_at_most is None:
+            msg = "usage needs tokens_at_most or cost_per_1000_at_most"
+            raise ValueError(msg)
+        return self
+
+
 class PerformanceConfig(Section):
     """A metric on records whose labels have come."""
 
@@ -99,6 +115,7 @@ class MonitorConfig(Section):
     min_records: int = Field(200, ge=20, description="Below this, every check of a pass is inconclusive.")
     drift: DriftConfig = DriftConfig()
     latency: LatencyConfig | None = None
+    usage: UsageConfig | None = Field(None, description="For models that write.")
     performance: tuple[PerformanceConfig, ...] = ()
     labels: LabelsConfig = LabelsConfig()
     keep_reports: int = Field(

@@ -3,7 +3,7 @@
 import logging
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -23,11 +23,13 @@ from mlops.serving.schemas import Asked, Label, validate
 from mlops.serving.tracing import UNTRACED, Steps
 from mlops.serving.version import ServedVersion
 from monitoring.store.base import LabelRecord, RequestRecord
+from monitoring.store.base import Usage as LoggedUsage
 
 _LOG = logging.getLogger("weighbridge.handler")
 Scalar = bool | int | float | str
 # From so many bytes, reading takes longer than a turn of the event loop should.
 _LARGE = 64 * 1024
+_TOOK = ("prompt_tokens", "completion_tokens", "cost", "finish_reason")
 
 
 class Form(StrEnum):
@@ -248,11 +250,25 @@ class Handler:
                 inputs=dict(zip(names, row, strict=True)),
                 guards=flags,
                 caller=None if call.caller is ANYONE else call.caller.id,
+                usage=usage,
             )
-            for row, id_, label, score, flags in zip(
-                rows, answered.ids, answered.said.labels, answered.said.scores, answered.flags, strict=True
+            for row, id_, label, score, flags, usage in zip(
+                rows,
+                answered.ids,
+                answered.said.labels,
+                answered.said.scores,
+                answered.flags,
+                _usages(answered.said),
+                strict=True,
             )
         ]
+
+
+def _usages(said: Said) -> Iterable[LoggedUsage | None]:
+    """What each text took; nothing is known of other answers."""
+    if not said.facts:
+        return [None] * len(said.labels)
+    return [LoggedUsage(**{name: facts.get(name) for name in _TOOK}) for facts in said.facts]
 
 
 async def _read(version: ServedVersion, body: bytes, form: Form) -> Asked:

@@ -13,6 +13,7 @@ _SHOWN = 8
 _NEXT_STEPS = {
     "drift": "If the new data are right, train on them: weighbridge release",
     "latency": "See what answers, and how loaded it is: weighbridge status",
+    "usage": "If what is asked has changed for good, raise the bound under monitor.usage; else: weighbridge rollback",
     "performance": "If the labels are right, go back: weighbridge rollback",
     "watch": "See the error at once: weighbridge monitor",
 }

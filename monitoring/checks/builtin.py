@@ -6,5 +6,6 @@ from monitoring.checks.latency import Latency
 from monitoring.checks.log import Log
 from monitoring.checks.performance import Performance
 from monitoring.checks.traffic import Traffic
+from monitoring.checks.usage import Usage
 
-CHECKS: tuple[Check, ...] = (Traffic(), Log(), Drift(), Latency(), Performance())
+CHECKS: tuple[Check, ...] = (Traffic(), Log(), Drift(), Latency(), Usage(), Performance())

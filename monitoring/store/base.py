@@ -8,6 +8,16 @@ from typing import Any, Protocol
 import polars as pl
 
 
+@dataclass(slots=True)
+class Usage:
+    """What one text took: tokens as the language model counted them, cost by the policy's price table, why it ended."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost: float | None = None
+    finish_reason: str | None = None
+
+
 # Not frozen: every answered row makes one, and that takes four times as long through frozen fields.
 @dataclass(slots=True)
 class RequestRecord:
@@ -15,6 +25,7 @@ class RequestRecord:
 
     `id` is what a label is joined on; `inputs` holds the features as the model got them.
     guards: what the server's guards said of the row, by name; caller: who asked, None without access control.
+    usage: what a text took, None of other answers.
     """
 
     id: str
@@ -28,6 +39,7 @@ class RequestRecord:
     inputs: dict[str, Any]
     guards: tuple[str, ...] = ()
     caller: str | None = None
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True)
@@ -77,8 +89,8 @@ class RequestLog(Protocol):
         """Read the newest records, oldest first, joined with their labels.
 
         Columns: id, at (UTC datetime), version, release_id, latency_ms, prediction, score, guards (a list of
-        text), caller, target (null until a label has come), and one column per input feature under its own name,
-        prefixed `input.`.
+        text), caller, prompt_tokens, completion_tokens, cost and finish_reason (of texts), target (null until a
+        label has come), and one column per input feature under its own name, prefixed `input.`.
         An empty log gives an empty frame with the columns that do not depend on the model.
         """
         ...

@@ -30,15 +30,20 @@ REQUESTS = pl.Schema(
         "inputs": pl.String(),
         "guards": pl.List(pl.String()),
         "caller": pl.String(),
+        "prompt_tokens": pl.Int64(),
+        "completion_tokens": pl.Int64(),
+        "cost": pl.Float64(),
+        "finish_reason": pl.String(),
         "day": pl.Date(),
     }
 )
-_LATER = ("guards", "caller")
+_USAGE = ("prompt_tokens", "completion_tokens", "cost", "finish_reason")
+_LATER = ("guards", "caller", *_USAGE)
 LABELS = pl.Schema({"at": _AT, "id": pl.String(), "target": pl.String(), "day": pl.Date()})
 # A label's clock may be behind the server's that wrote the request.
 _CLOCK_SKEW = timedelta(days=1)
 _FIXED = (
-    "id", "at", "version", "release_id", "latency_ms", "prediction", "score", "guards", "caller", "target",
+    "id", "at", "version", "release_id", "latency_ms", "prediction", "score", "guards", "caller", *_USAGE, "target",
 )  # fmt: skip
 
 
@@ -56,6 +61,13 @@ def _lists(values: Sequence[Sequence[str]]) -> pl.Series:
     import pyarrow as pa
 
     return pl.Series(pa.array(values, pa.large_list(pa.large_string())))
+
+
+def _usage(records: Sequence[RequestRecord]) -> dict[str, Any]:
+    """What texts took, by column; of answers that are no texts a null stands for all."""
+    if all(record.usage is None for record in records):
+        return {name: pl.repeat(None, len(records), dtype=REQUESTS[name], eager=True) for name in _USAGE}
+    return {name: [getattr(record.usage, name, None) for record in records] for name in _USAGE}
 
 
 class DeltaRequestLog:
@@ -102,6 +114,7 @@ class DeltaRequestLog:
             "inputs": [encode(record.inputs) for record in records],
             "guards": _lists([record.guards for record in records]),
             "caller": [record.caller for record in records],
+            **_usage(records),
         }
         frame = pl.DataFrame(
             [at, *(pl.Series(name, values, REQUESTS[name]) for name, values in rest.items())]

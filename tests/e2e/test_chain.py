@@ -98,6 +98,10 @@ def test_a_chain_is_a_release_like_any_other(chained: "UserProject") -> None:
     assert ran.code == ExitCode.PASS, ran.output
     content = DecisionRecord.read(decided(chained.open()).folder / FILE_NAME).content
     assert {check["kind"] for check in content["checks"]} == {"absolute", "champion"}
+    # The lane that answered has stopped, and written its log.
+    logged = opened.request_log.read(model="shop", version="1")
+    assert logged["cost"].to_list() == [generation["usage"]["cost"]]
+    assert logged["finish_reason"].to_list() == ["stop"]
 
     # Code that was changed after the decision is not run: the champion is known no more.
     champion = next((opened.home / "bundles").glob("shop-2/model/code/chain.py"))

@@ -10,6 +10,7 @@ import pytest
 from evaluation.types import Outputs, Task
 from mlops.packaging.load import InputField
 from mlops.serving.app import create_app
+from monitoring.store.base import Usage
 
 FACTS = {
     "problem": None,
@@ -105,6 +106,7 @@ def test_it_is_in_the_log_and_its_label_is_a_text(text_client, memory_log) -> No
     [record], [label] = memory_log.records, memory_log.labels
     assert (record.label, record.score, record.inputs) == ("red mug", None, {"title": "RED MUG"})
     assert label.label == "A mug."
+    assert record.usage == Usage(7, 3, 0.25, "stop")
 
 
 def test_a_language_model_that_gives_no_answer_is_503_and_not_in_the_log(text_client, memory_log) -> None:

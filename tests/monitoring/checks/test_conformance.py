@@ -16,6 +16,7 @@ from monitoring.run import watch
 _ROWS = 600
 _CONFIG = {
     "latency": {"p95_ms": 1e6},
+    "usage": {"tokens_at_most": 1e6, "cost_per_1000_at_most": 1e6},
     "performance": [{"metric": "roc_auc", "at_least": 0.0}, {"metric": "accuracy", "at_least": 0.0}],
     "labels": {"arrive_within": "0s"},
 }

@@ -1,5 +1,6 @@
 """The Delta Lake request log: what goes in comes out, also across versions of a model."""
 
+import dataclasses
 import datetime as dt
 import subprocess
 import sys
@@ -11,11 +12,12 @@ import pytest
 
 from evaluation.errors import EnvironmentProblem
 from monitoring.store import table, upkeep
-from monitoring.store.base import LabelRecord, RequestRecord
+from monitoring.store.base import LabelRecord, RequestRecord, Usage
 
 START = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 FIXED = [
-    "id", "at", "version", "release_id", "latency_ms", "prediction", "score", "guards", "caller", "target",
+    "id", "at", "version", "release_id", "latency_ms", "prediction", "score", "guards", "caller",
+    "prompt_tokens", "completion_tokens", "cost", "finish_reason", "target",
 ]  # fmt: skip
 
 
@@ -65,10 +67,28 @@ def test_what_was_appended_is_read_oldest_first(log):
         "score": 0.75,
         "guards": [],
         "caller": None,
+        "prompt_tokens": None,
+        "completion_tokens": None,
+        "cost": None,
+        "finish_reason": None,
         "target": None,
         "input.age": 0,
     }
     assert frame["id"].to_list() == ["r0", "r1", "r2"]
+
+
+def test_what_a_text_took_stands_beside_it_and_of_what_is_not_told_nothing(log):
+    told = [Usage(7, 3, 0.25, "stop"), None, Usage(8, 4), Usage(finish_reason="length")]
+    log.append([dataclasses.replace(record(number), usage=usage) for number, usage in enumerate(told)])
+    log.append([record(4)])
+    frame = log.read(model="lending").select("prompt_tokens", "completion_tokens", "cost", "finish_reason")
+    assert frame.rows() == [
+        (7, 3, 0.25, "stop"),
+        (None, None, None, None),
+        (8, 4, None, None),
+        (None, None, None, "length"),
+        (None, None, None, None),
+    ]
 
 
 def test_a_moment_of_another_zone_is_stored_as_utc(log):

@@ -11,8 +11,8 @@ import pytest
 
 from evaluation.errors import EnvironmentProblem
 from monitoring.store import table
-from monitoring.store.base import LabelRecord, Mark, RequestRecord
-from monitoring.store.delta import LABELS, REQUESTS, DeltaRequestLog, Removed
+from monitoring.store.base import LabelRecord, Mark, RequestRecord, Usage
+from monitoring.store.delta import _LATER, LABELS, REQUESTS, DeltaRequestLog, Removed
 
 START = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 
@@ -200,20 +200,23 @@ class TestWiden:
         log = DeltaRequestLog(tmp_path / "log")
         earlier = table.DayTable(
             f"{tmp_path}/log/requests",
-            pl.Schema({name: kind for name, kind in REQUESTS.items() if name not in ("guards", "caller")}),
+            pl.Schema({name: kind for name, kind in REQUESTS.items() if name not in _LATER}),
             told=("at", "id"),
         )
         log.append([record("a")])
-        rows = log._requests.read().drop("guards", "caller")
+        rows = log._requests.read().drop(_LATER)
         for path in sorted((tmp_path / "log").rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
         earlier.append(rows)
         reader = DeltaRequestLog(tmp_path / "log")
         assert reader.read(model="lending").row(0, named=True)["caller"] is None
-        reader.append([RequestRecord("b", START, "lending", "1", "r", 1.0, 1, None, {}, ("range",), "shop")])
+        took = Usage(7, 3, 0.25, "stop")
+        given = RequestRecord("b", START, "lending", "1", "r", 1.0, 1, None, {}, ("range",), "shop", took)
+        reader.append([given])
         found = reader.read(model="lending").sort("id")
         assert found["caller"].to_list() == [None, "shop"]
         assert found["guards"].to_list() == [None, ["range"]]
+        assert found["cost"].to_list() == [None, 0.25]
         told = deltalake.DeltaTable(tmp_path / "log" / "requests").metadata().configuration
         assert "id" not in told["delta.dataSkippingStatsColumns"].split(",")
 

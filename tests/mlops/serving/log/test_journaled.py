@@ -14,7 +14,7 @@ from mlops.serving.log.journal import Journal, Kind
 from mlops.serving.log.outflow import Outflow, draft, replay_left_behind
 from mlops.serving.log.slots import Slot
 from mlops.serving.log.writer import RequestLogWriter
-from monitoring.store.base import LabelRecord, RequestRecord
+from monitoring.store.base import LabelRecord, RequestRecord, Usage
 from monitoring.store.delta import DeltaRequestLog
 from monitoring.store.writers import read_states
 
@@ -95,7 +95,9 @@ def test_rows_and_labels_come_back_as_they_were_sent(make, log):
     }
     rows = [
         RequestRecord("a", NOW, "lending", "3", "r", 1.5, "yes", 0.5, inputs, ("range",), "shop"),
-        RequestRecord("b", NOW, "lending", "3", "r", 1.5, "no", None, {}),
+        RequestRecord(
+            "b", NOW, "lending", "3", "r", 1.5, "a text", None, {}, usage=Usage(7, 3, 0.25, "stop")
+        ),
     ]
     asyncio.run(writer.record(rows))
     asyncio.run(writer.record_labels([label("a")]))
@@ -106,6 +108,10 @@ def test_rows_and_labels_come_back_as_they_were_sent(make, log):
     assert found.filter(id="a").drop("id", "target").equals(straight, null_equal=True)
     assert found["target"].to_list() == ["good", None]
     assert found.row(0, named=True)["caller"] == "shop"
+    assert found.select("prompt_tokens", "completion_tokens", "cost", "finish_reason").rows() == [
+        (None, None, None, None),
+        (7, 3, 0.25, "stop"),
+    ]
 
 
 def test_an_answer_waits_for_the_disk_and_not_for_the_table(make, log, tmp_path, wait_until):

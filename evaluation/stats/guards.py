@@ -81,14 +81,15 @@ def _groups(design: GroupRates, sample: Sample, min_rows: int) -> str | None:
 def too_alike(metric: Metric, challenger: Sample, champion: Sample) -> str | None:
     """Why resampling rows, or their spread, can't tell two models apart, or None."""
     n, noun = count_units(challenger), _noun(challenger)
-    if _identical(challenger, champion):
+    differing = count_units(challenger, differing_rows(metric, challenger, champion))
+    if differing >= MIN_DIFFERING:
+        return None
+    # The same texts from other sources, or at another price, are not the same to every metric.
+    if differing == 0 and _identical(challenger, champion):
         return (
             f"challenger and champion gave identical answers on all {n:,} {noun}, as the same model released "
             "again would; rows on which nothing differs bound no difference of this metric"
         )
-    differing = count_units(challenger, differing_rows(metric, challenger, champion))
-    if differing >= MIN_DIFFERING:
-        return None
     return (
         f"challenger and champion differ on {differing} of the {n:,} {noun} in what this metric counts, at "
         f"least {MIN_DIFFERING} are needed"

@@ -167,6 +167,21 @@ def test_identical_answers_are_no_proof_for_a_bootstrap_and_it_says_so() -> None
         assert "identical answers on all 200 rows, as the same model released again would" in found.problem
 
 
+def test_the_same_texts_from_other_sources_are_compared_by_what_the_metric_counts() -> None:
+    blank, units = np.zeros(200), np.arange(200) // 2
+
+    def given(found: np.ndarray) -> Sample:
+        scores = np.column_stack([found, np.ones(200)])
+        return Sample(blank, blank, units=units, row_scores={"retrieval_hit_at_1": scores})
+
+    found = ask("retrieval_hit_at_1", given((units < 5).astype(float)), given((units < 95).astype(float)))
+    assert found.problem is None
+    assert found.value == pytest.approx(-0.9)
+    assert -1 < found.low < -0.9 < found.high < -0.8
+    same = ask("retrieval_hit_at_1", given((units < 95).astype(float)), given((units < 95).astype(float)))
+    assert "identical answers" in same.problem
+
+
 def test_identical_answers_bound_a_difference_by_the_number_of_rows() -> None:
     """With no differing row of n, the share that differs is below 1 - level ** (1 / n)."""
     sample = binary(HALF, RANDOM.integers(0, 2, 200), score=SCORE)

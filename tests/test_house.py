@@ -122,7 +122,7 @@ IMPORTED_IN = {
     },
     "langchain_openai": {"evaluation/llm/chat.py", "evaluation/llm/connection.py"},
     "onnxruntime": {"evaluation/embeddings/clip.py", "evaluation/embeddings/minilm.py"},
-    "openai": {"evaluation/llm/chat.py"},
+    "openai": {"evaluation/llm/chat.py", "evaluation/llm/completions.py"},
     "ragas": {
         "evaluation/text/ragas_judge.py",
         "evaluation/text/ragas_run.py",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from evaluation.llm.completions import Completions
 from evaluation.llm.faults import Fault, Unreadable, cut_off, fault_of
 from evaluation.llm.pace import Pace
 from evaluation.llm.values import Ask, FailureKind, Reply, Role, Sampling, Usage
@@ -74,6 +75,7 @@ class Chat:
             # Proxies are those that httpx finds; the library's own variable would refuse our client.
             openai_proxy=None,
         )
+        self._model.async_client = Completions(self._model.root_async_client)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -27,8 +27,7 @@ def align(
     """
     found: dict[int, int] = {}
     places = _places(enumerate(reference))
-    left = range(len(answer) - 1, -1, -1)
-    left = _pair(((place, answer[place]) for place in left), places, found)
+    left = _pair(reversed(list(enumerate(answer))), places, found)
     if left and len(found) < len(reference):
         rest = sorted(place for several in places.values() for place in several)
         places = _places((place, stem(reference[place])) for place in rest)
@@ -53,7 +52,7 @@ def score(pairs: Sequence[tuple[int, int]], of_answer: int, of_reference: int) -
     precision, recall = len(pairs) / of_answer, len(pairs) / of_reference
     mean = (precision * recall) / (_ALPHA * precision + (1 - _ALPHA) * recall)
     breaks = sum(a + 1 != c or b + 1 != d for (a, b), (c, d) in pairwise(pairs))
-    penalty = _GAMMA * ((breaks + 1) / len(pairs)) ** _BETA
+    penalty: float = _GAMMA * ((breaks + 1) / len(pairs)) ** _BETA
     return (1 - penalty) * mean
 
 

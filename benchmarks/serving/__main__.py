@@ -1,4 +1,4 @@
-"""Measure the endpoint beside others: python -m benchmarks.serving [--smoke | --soak MINUTES | --write-docs]."""
+"""Measure the endpoint beside others: python -m benchmarks.serving [--smoke | --log | --soak [MINUTES] | ...]."""
 
 import argparse
 import sys
@@ -10,12 +10,13 @@ from benchmarks.serving.bundle import make_bundle
 from benchmarks.serving.contestants import BARE, MLFLOW, OURS, PEERS, contestants
 from benchmarks.serving.load import generator, saturate
 from benchmarks.serving.results import FILE, Results, told
-from benchmarks.serving.rounds import Plan, measure_all, ready_after
+from benchmarks.serving.rounds import Plan, log_rows, measure_all, ready_after
 from benchmarks.serving.servers import serving
 from benchmarks.serving.soak import soak
 from benchmarks.serving.tables import show
 
-SPEED, MEMORY = "Speed", "Memory"
+SPEED, MEMORY, LOG = "Speed", "Memory", "Request log"
+_LOG_ROUNDS = 50
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,7 +29,10 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="wb", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        found = _soaked(asked.soak, folder) if asked.soak else _measured(asked, folder)
+        if asked.soak:
+            found = _soaked(asked.soak, folder)
+        else:
+            found = _logged(asked, folder) if asked.log else _measured(asked, folder)
     show(found)
     if asked.json is not None:
         known = asked.json.exists()
@@ -43,20 +47,23 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
         "--smoke", action="store_true", help="a short round of our own servers, no speed asserted"
     )
     what.add_argument(
+        "--log", action="store_true", help=f"what the request log costs, in {_LOG_ROUNDS} pairs of rounds"
+    )
+    what.add_argument(
         "--soak", type=float, nargs="?", const=10.0, metavar="MINUTES", help="memory under load; 10 minutes"
     )
     what.add_argument("--write-docs", action="store_true", help="docs/performance.md from the results")
     parser.add_argument(
         "--only", metavar="NAME,NAME", help="some of the servers, beside ours and the bare route"
     )
-    parser.add_argument("--rounds", type=int, default=Plan.rounds, help="of every load")
+    parser.add_argument("--rounds", type=int, help=f"of every load; {Plan.rounds}, of --log {_LOG_ROUNDS}")
     parser.add_argument("--seconds", type=float, default=Plan.seconds, help="of every round")
     parser.add_argument("--json", type=Path, metavar="FILE", help="results, put in the place of those in it")
     return parser.parse_args(arguments)
 
 
 def _measured(asked: argparse.Namespace, folder: Path) -> Results:
-    plan = Plan.short() if asked.smoke else Plan(asked.rounds, asked.seconds)
+    plan = Plan.short() if asked.smoke else Plan(asked.rounds or Plan.rounds, asked.seconds)
     served = make_bundle(folder)
     known = contestants(served, folder)
     chosen = set(known) - ({MLFLOW, *PEERS} if asked.smoke else set())
@@ -72,6 +79,16 @@ def _measured(asked: argparse.Namespace, folder: Path) -> Results:
     rows = measure_all([each for name, each in known.items() if name in chosen], served, plan, folder, _say)
     ready = ready_after([known[OURS], known[BARE]], folder, plan.starts, _say)
     return Results({SPEED: run}, tuple(rows), ready).in_order(list(known))
+
+
+def _logged(asked: argparse.Namespace, folder: Path) -> Results:
+    plan = Plan(asked.rounds or _LOG_ROUNDS, asked.seconds)
+    served = make_bundle(folder)
+    how = (
+        f"one record of {len(served.record)} fields a request, rounds of {plan.seconds:g} s by {generator()}"
+    )
+    run = told(how=how)
+    return Results({LOG: run}, log=log_rows(contestants(served, folder), served, plan, folder, _say))
 
 
 def _soaked(minutes: float, folder: Path) -> Results:

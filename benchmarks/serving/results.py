@@ -1,6 +1,7 @@
 """What a run measured, every round of it, and where."""
 
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -8,9 +9,10 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median, stdev
 from typing import Any
 
+from benchmarks.serving.contestants import OURS, UNLOGGED
 from benchmarks.serving.load import Round, generator
 
 FILE = Path(__file__).with_name("results.json")
@@ -68,6 +70,30 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """By which share fewer requests are answered, with the limits of a 95 % interval over paired rounds."""
+
+    share: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, rounds: Sequence[Round], without: Sequence[Round]) -> "Cost":
+        """From rounds with and without what costs, each pair measured one after the other.
+
+        >>> fast, slow = ([Round(n * k, 1, 1, 0) for n in (10, 20, 40)] for k in (100, 90))
+        >>> round(Cost.of(slow, fast).share, 3)
+        0.1
+        """
+        from scipy import stats
+
+        logs = [math.log(a.per_second / b.per_second) for a, b in zip(rounds, without, strict=True)]
+        half = stats.t.ppf(0.975, len(logs) - 1) * stdev(logs) / math.sqrt(len(logs))
+        low, middle, high = (1 - math.exp(fmean(logs) + side * half) for side in (1, 0, -1))
+        return cls(middle, low, high)
+
+
+@dataclass(frozen=True)
 class Soak:
     """Memory of a server under a steady load: MiB at seconds since the beginning; failed and late as in a Round."""
 
@@ -88,6 +114,7 @@ class Results:
     rows: tuple[Row, ...] = ()
     ready_s: Mapping[str, Sequence[float]] = field(default_factory=dict)
     soak: Soak | None = None
+    log: tuple[Row, ...] = ()
 
     def row(self, name: str, *, clients: int | None = None, half_of: str | None = None) -> Row | None:
         """A contestant's row under a load, None where it has no figures."""
@@ -103,26 +130,41 @@ class Results:
             other.rows or self.rows,
             other.ready_s or self.ready_s,
             other.soak or self.soak,
+            other.log or self.log,
         )
 
     @classmethod
     def read(cls, path: Path) -> "Results":
         """What `write` wrote."""
         found = json.loads(path.read_text(encoding="utf-8"))
-        rows = (Row(**{**row, "rounds": _rounds(row.get("rounds", ()))}) for row in found["rows"])
+        rows, log = (
+            tuple(Row(**{**row, "rounds": _rounds(row.get("rounds", ()))}) for row in found.get(part, ()))
+            for part in ("rows", "log")
+        )
         soak = found["soak"] and Soak(
             **{**found["soak"], "at_s": tuple(found["soak"]["at_s"]), "mib": tuple(found["soak"]["mib"])}
         )
-        return cls(found["runs"], tuple(rows), found["ready_s"], soak)
+        return cls(found["runs"], rows, found["ready_s"], soak, log)
 
     def write(self, path: Path) -> None:
         """A row a line, so that a difference can be read."""
-        rows = ",\n".join(json.dumps(_shown(row), allow_nan=False) for row in self.rows)
+        rows, log = (
+            ",\n".join(json.dumps(_shown(row), allow_nan=False) for row in part)
+            for part in (self.rows, self.log)
+        )
         head = json.dumps(dict(self.runs), indent=1)
         ready = json.dumps({name: [round(s, 3) for s in found] for name, found in self.ready_s.items()})
         soak = json.dumps(asdict(self.soak) if self.soak else None, allow_nan=False)
-        text = f'{{"runs": {head},\n"rows": [\n{rows}\n],\n"ready_s": {ready},\n"soak": {soak}}}\n'
+        text = f'{{"runs": {head},\n"rows": [\n{rows}\n],\n"ready_s": {ready},\n"log": [\n{log}\n],\n"soak": {soak}}}\n'
         path.write_text(text, encoding="utf-8")
+
+    def log_costs(self, clients: int) -> "Cost | None":
+        """What the request log costs, None where that was not measured or in too few rounds to tell."""
+        kept, without = (
+            next((row.rounds for row in self.log if (row.name, row.clients) == (name, clients)), ())
+            for name in (OURS, UNLOGGED)
+        )
+        return Cost.of(kept, without) if len(kept) > 2 else None
 
     def in_order(self, names: Sequence[str]) -> "Results":
         """By load, the contestants of a load in the order of names."""

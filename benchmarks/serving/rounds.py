@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.serving.bundle import Served
-from benchmarks.serving.contestants import BARE, OURS
+from benchmarks.serving.contestants import BARE, OURS, UNLOGGED
 from benchmarks.serving.load import Round, pace, saturate
 from benchmarks.serving.results import Row
 from benchmarks.serving.servers import Contestant, NotServed, Server, serving
@@ -54,6 +54,27 @@ def measure_all(asked: Sequence[Contestant], served: Served, plan: Plan, folder:
             rows += [Row(name, rounds, clients=clients) for name, rounds in found.items()]
         rows += _at_half(running, rows, served, plan, say)
     return rows
+
+
+def log_rows(
+    known: Mapping[str, Contestant], served: Served, plan: Plan, folder: Path, say: Say
+) -> tuple[Row, ...]:
+    """Ours with and without its request log, in turn, in many rounds: the cost is smaller than the noise of one."""
+    found: list[Row] = []
+    with ExitStack() as stack:
+        running = [stack.enter_context(serving(known[name], folder)) for name in (OURS, UNLOGGED)]
+        for clients in plan.clients:
+            say(f"{clients} client(s), {plan.rounds} pairs of rounds")
+            for server in running:
+                with _alone(server, running):
+                    saturate(server, served.record, clients, plan.warm_up_s, folder)
+
+            def ask(server: Server, clients: int = clients) -> Round:
+                return saturate(server, served.record, clients, plan.seconds, folder)
+
+            rounds = _in_rounds({server.name: (server, ask) for server in running}, running, plan.rounds)
+            found += [Row(name, each, clients=clients) for name, each in rounds.items()]
+    return tuple(found)
 
 
 def _start(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.serving.contestants import BARE
+from benchmarks.serving.contestants import BARE, OURS, UNLOGGED
 from benchmarks.serving.goals import goals
 from benchmarks.serving.results import Results, Row
 from benchmarks.serving.soak import WARM_UP_S, slope, warm_from
@@ -22,7 +22,7 @@ class Grid:
 
 def grids(found: Results) -> list[Grid]:
     """All tables that have lines."""
-    made = [_closed(found), _open(found), _ready(found), _soak(found), _goals(found)]
+    made = [_closed(found), _open(found), _log(found), _ready(found), _soak(found), _goals(found)]
     return [grid for grid in made if grid.lines]
 
 
@@ -70,6 +70,21 @@ def _figures(row: Row) -> tuple[str, str, str]:
 
 def _failed(row: Row) -> str:
     return f"{row.failed:,}"
+
+
+def _log(found: Results) -> Grid:
+    lines = []
+    for clients in dict.fromkeys(row.clients for row in found.log):
+        cost = found.log_costs(clients or 0)
+        kept, without = (
+            next(row for row in found.log if (row.name, row.clients) == (name, clients))
+            for name in (OURS, UNLOGGED)
+        )
+        told = ("", "") if cost is None else (f"{cost.share:.1%}", f"{cost.low:.1%} to {cost.high:.1%}")
+        rates = (f"{row.per_second:,.0f}" for row in (kept, without))
+        lines.append((str(clients), str(len(kept.rounds)), *rates, *told))
+    head = ("clients", "pairs of rounds", "requests/s with", "without", "cost", "95 % interval")
+    return Grid("What the request log costs", head, tuple(lines), words=0)
 
 
 def _ready(found: Results) -> Grid:

@@ -23,8 +23,8 @@ class Settings:
     serve: ServeConfig = field(default_factory=ServeConfig)
     threads: int = 4
     queue_records: int = 20_000
-    batch_records: int = 1000
-    batch_wait_s: float = 0.5
+    batch_records: int = 5000
+    batch_wait_s: float = 0.75
     drain_s: float = 0.0
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # A file of this size is left alone, so that a busy day is not rewritten at every merge.
 _FILE_BYTES = 16 * 2**20
 _KEEP_MERGED = timedelta(hours=1)
-# Each attempt takes some 20 ms and fails when somebody appended meanwhile, which a busy server does twice a second.
+# Each attempt takes some 20 ms and fails when somebody appended meanwhile, which a busy server does once a second.
 _ERASE_ATTEMPTS = 100
 
 

@@ -42,9 +42,9 @@ class RequestLogWriter:
 
     What a crash of the process costs is the policy's choice:
 
-    - batch: what came in the last second. A batch goes off after half a second, or when it is full, and takes some
-      ten milliseconds; a merge of files, one batch in 50, up to about half a second more. While the table is slow
-      or down, everything since then is in memory, up to `queue_records`; more is dropped and counted.
+    - batch: what came in the last second. A batch goes off after three quarters of a second, or when it is full, and
+      takes some ten milliseconds; a merge of files, one batch in 50, a fifth of a second more. While the table is
+      slow or down, everything since then is in memory, up to `queue_records`; more is dropped and counted.
     - journal: nothing that was answered. `record` returns after an fsync that many requests share; what the table
       has not taken is stored by the next process, each record once. Without room for the journal, requests are
       refused.
@@ -60,8 +60,8 @@ class RequestLogWriter:
         *,
         folder: Path | None = None,
         queue_records: int = 20_000,
-        batch_records: int = 1000,
-        wait_s: float = 0.5,
+        batch_records: int = 5000,
+        wait_s: float = 0.75,
         clock: Clock = utc_now,
     ) -> None:
         self._log = log

@@ -40,7 +40,10 @@ def percent(share: float) -> str:
 def count(n: int, noun: str) -> str:
     """A number of things, singular for one.
 
-    >>> count(1, "check"), count(9000, "row")
-    ('1 check', '9,000 rows')
+    >>> count(1, "check"), count(9000, "row"), count(68, "story")
+    ('1 check', '9,000 rows', '68 stories')
     """
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+    if n == 1:
+        return f"{n:,} {noun}"
+    ends_in_y = noun.endswith("y") and not noun.endswith(("ay", "ey", "oy", "uy"))
+    return f"{n:,} {noun[:-1]}ies" if ends_in_y else f"{n:,} {noun}s"

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evaluation.text.config import TextConfig
 from mlops.config import FILE_NAME, Policy, load_policy
 from mlops.mlflow_store import open_store, quiet_mlflow, tracking_uri
 
@@ -35,8 +36,12 @@ class Project:
         """Read the policy of a folder; raises UserError when there is none or it is wrong."""
         folder = folder.resolve()
         policy = load_policy(folder / FILE_NAME)
-        home = Path(os.environ.get("WEIGHBRIDGE_HOME") or folder / ".weighbridge").resolve()
-        return cls(folder, policy, home)
+        return cls(folder, policy, home_of(folder))
+
+    @property
+    def texts(self) -> TextConfig:
+        """What measuring texts must be told, its files where they lie."""
+        return self.policy.texts.within(self.folder)
 
     @cached_property
     def dataset(self) -> "Dataset":
@@ -109,6 +114,11 @@ class Project:
                 if path.is_file():
                     total.update(_line(path.relative_to(self.folder).as_posix(), path))
         return total.hexdigest()
+
+
+def home_of(folder: Path) -> Path:
+    """Where a project's releases, stores and logs live."""
+    return Path(os.environ.get("WEIGHBRIDGE_HOME") or folder / ".weighbridge").resolve()
 
 
 def _line(name: str, path: Path) -> bytes:

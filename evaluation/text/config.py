@@ -1,13 +1,22 @@
 """What measuring texts must be told: the `texts` section of weighbridge.yaml."""
 
-from pydantic import Field
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, PrivateAttr
 
 from evaluation.section import Section
 from evaluation.text.ragas_config import RagasConfig
 
+_FILES = ("json_schema", "clip", "toxic_words", "attributes")
+
 
 class TextConfig(Section):
-    """Where the cases say what an answer should keep to, and what measures meaning."""
+    """Where the cases say what an answer should keep to, and what measures meaning.
+
+    >>> TextConfig(clip="models/clip").within(Path("/srv/shop")).clip
+    '/srv/shop/models/clip'
+    """
 
     facts: str | None = Field(None, description="Column with the facts that an answer may state.")
     documents: str | None = Field(
@@ -36,3 +45,17 @@ class TextConfig(Section):
     attributes: str | None = Field(
         None, description="A TOML file with words that state facts, in place of the list that comes with us."
     )
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def folder(self) -> Path:
+        """Where paths in the cases' columns begin."""
+        return self._folder
+
+    def within(self, folder: Path) -> Self:
+        """The same with every path beginning in a folder; one that is absolute stays."""
+        named = {name: getattr(self, name) for name in _FILES}
+        update = {name: str(folder / path) for name, path in named.items() if path is not None}
+        found = self.model_copy(update=update)
+        found._folder = folder  # noqa: SLF001 - our own
+        return found

@@ -62,7 +62,9 @@ def image_text_agreement(rows: TextRows) -> Scored:
             next_step="set texts.clip and texts.image in weighbridge.yaml",
         )
     model = Clip.of(rows.settings.clip)
-    pictures, problems = model.embed_pictures(rows.column(rows.settings.image))
+    named = rows.column(rows.settings.image)
+    paths = [None if name is None else str(rows.settings.folder / str(name)) for name in named]
+    pictures, problems = model.embed_pictures(paths)
     cosines = _cosines(model.embed(rows.answers), pictures)
     return Scored(np.where([problem is None for problem in problems], cosines, np.nan), problems)
 

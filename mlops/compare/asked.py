@@ -50,7 +50,7 @@ def make_and_ask(project: Project, candidate: Candidate, cases: Cases, metrics: 
     """What a candidate says about every case, measured by these metrics; one that fails says why."""
     try:
         model = _made(project, candidate.policy, cases.made_from)
-        outputs = _ask(candidate.policy, model, cases.asked, metrics, project.home / REPLIES)
+        outputs = _ask(project, candidate.policy, model, cases.asked, metrics)
         latency_ms = outputs.latency_ms
         if latency_ms is None and any(Need.LATENCY in metric.needs for metric in metrics):
             latency_ms = measure_latency(
@@ -85,7 +85,7 @@ def _generator(generator: Writer, replies: Path) -> GeneratorModel:
 
 
 def _ask(
-    policy: Policy, model: Predictor, cases: pl.DataFrame, metrics: Sequence[Metric], replies: Path
+    project: Project, policy: Policy, model: Predictor, cases: pl.DataFrame, metrics: Sequence[Metric]
 ) -> Outputs:
     each = repeated(cases, policy.gate)
     return score_rows(
@@ -93,6 +93,6 @@ def _ask(
         metrics,
         target=each[policy.data.target].to_numpy(),
         inputs=each,
-        settings=policy.texts,
-        replies=replies,
+        settings=project.texts,
+        replies=project.home / REPLIES,
     )

@@ -15,9 +15,13 @@ from mlops.generation.generator import Generator
 from mlops.generation.prompt import CONTEXT, Prompt
 from mlops.generation.retrieval.config import RetrievalConfig
 from mlops.generation.retrieval.index import Index
+from mlops.project import home_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# In a project's home: what passages mean, by corpus and model.
+VECTORS = "vectors"
 
 
 def build(
@@ -39,7 +43,7 @@ def build(
         chain = cast("ChainConfig", config.chain)
         return Chain.build(chain, project_dir, inputs=list(features.columns), budget=config.budget)
     prompt = Prompt.read(project_dir / config.prompt)
-    retrieval = config.retrieval
+    retrieval, kept = config.retrieval, home_of(project_dir) / VECTORS
     if retrieval is None:
         prompt.require_columns(features.columns)
     else:
@@ -50,7 +54,7 @@ def build(
         sampling=config.sampling,
         system=Prompt.read(project_dir / config.system).template if config.system else "",
         budget=config.budget,
-        retriever=None if retrieval is None else Index.build(retrieval, project_dir),
+        retriever=None if retrieval is None else Index.build(retrieval, project_dir, kept=kept),
         query="" if retrieval is None else retrieval.query,
         in_prompt=None if retrieval is None else retrieval.in_prompt,
     )

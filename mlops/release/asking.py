@@ -44,7 +44,7 @@ def ask_holdout(
         scorers,
         target=cases[policy.data.target].to_numpy(),
         inputs=cases,
-        settings=policy.texts,
+        settings=project.texts,
         replies=project.home / REPLIES,
     )
 
@@ -61,7 +61,7 @@ def unready_metrics(project: Project) -> dict[str, str]:
             *(metric for metric in _named(policy) if not metric.needs.isdisjoint(BESIDE_ROWS)),
         ],
         pl.DataFrame(schema=project.dataset.holdout.schema),
-        policy.texts,
+        project.texts,
     )
 
 

@@ -59,7 +59,7 @@ def _scored(project: Project, model: PackagedModel, frame: pl.DataFrame, metrics
         metrics,
         target=target,
         inputs=frame,
-        settings=project.policy.texts,
+        settings=project.texts,
         replies=project.home / REPLIES,
     )
 

@@ -90,7 +90,7 @@ def judge_holdout(
     if not wanted:
         return Judged(challenger, champion)
     cases = repeated(holdout.columns(list(holdout.schema)), policy.gate)
-    scored = partial(score_rows, target=cases[policy.data.target].to_numpy(), settings=policy.texts)
+    scored = partial(score_rows, target=cases[policy.data.target].to_numpy(), settings=project.texts)
     beside = cases
     if champion is not None:
         theirs = pl.Series(CHAMPION_ANSWER, champion.labels.tolist(), dtype=pl.String)

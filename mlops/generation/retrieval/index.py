@@ -17,6 +17,7 @@ from mlops.generation.retrieval.bm25 import BM25
 from mlops.generation.retrieval.config import RetrievalConfig
 from mlops.generation.retrieval.documents import Documents, read_documents
 from mlops.generation.retrieval.passages import passages_of
+from mlops.generation.retrieval.vectors import vectors_of
 
 # Every passage is compared with every question: beyond this, that takes a tenth of a second a question and more.
 MAX_PASSAGES = 200_000
@@ -52,13 +53,16 @@ class Index:
     repeated: int = 0
 
     @classmethod
-    def build(cls, config: RetrievalConfig, project_dir: Path) -> "Index":
+    def build(cls, config: RetrievalConfig, project_dir: Path, *, kept: Path | None = None) -> "Index":
         """Read a project's documents and index them; raises UserError as `read_documents` and `of` do."""
-        return cls.of(read_documents(project_dir / config.documents), config)
+        return cls.of(read_documents(project_dir / config.documents), config, kept=kept)
 
     @classmethod
-    def of(cls, documents: Documents, config: RetrievalConfig) -> "Index":
-        """Cut documents into passages and index them; raises UserError for more than MAX_PASSAGES."""
+    def of(cls, documents: Documents, config: RetrievalConfig, *, kept: Path | None = None) -> "Index":
+        """Cut documents into passages and index them; raises UserError for more than MAX_PASSAGES.
+
+        kept: a folder where the vectors of passages stay for the next time.
+        """
         passages = passages_of(documents, config.chunk_words, config.overlap)
         if passages.height > MAX_PASSAGES:
             raise UserError(
@@ -67,7 +71,7 @@ class Index:
                 next_step="raise retrieval.chunk_words, or bring a retriever of your own",
             )
         texts = passages["text"].to_list()
-        vectors = embedder(config.embeddings).embed(texts) if config.weights.meaning else None
+        vectors = vectors_of(texts, config.embeddings, kept) if config.weights.meaning else None
         return cls(config, passages, BM25.of(texts), vectors, documents.blank, documents.repeated)
 
     def search(self, queries: Sequence[str]) -> list[list[Passage]]:

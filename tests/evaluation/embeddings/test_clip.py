@@ -120,6 +120,12 @@ def test_a_picture_agrees_with_the_text_that_says_its_colour(folder: Path) -> No
     assert image_text_agreement(rows).values == pytest.approx([1, 0, np.sqrt(0.5), 0], abs=1e-6)
 
 
+def test_model_and_pictures_are_found_in_the_project_s_folder(folder: Path) -> None:
+    settings = TextConfig(clip=folder.name, image="picture").within(folder.parent)
+    rows = TextRows.of(["red", "blue"], picture=[f"{folder.name}/red.png"] * 2, settings=settings)
+    assert image_text_agreement(rows).values == pytest.approx([1, 0], abs=1e-6)
+
+
 def test_a_case_without_a_picture_has_no_value_and_says_so(folder: Path) -> None:
     (folder / "torn.png").write_bytes(b"\x89PNG no")
     files = [str(folder / "torn.png"), None, str(folder / "none.png"), str(folder / "red.png")]

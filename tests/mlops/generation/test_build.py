@@ -129,6 +129,18 @@ def test_more_examples_than_references_are_refused(project: Path) -> None:
         made(project, examples=2, target=("Ahab", None))
 
 
+def test_documents_that_stayed_the_same_are_embedded_once(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WEIGHBRIDGE_HOME", raising=False)
+    first = made(project, weights={"meaning": 1})
+    [kept] = (project / ".weighbridge" / "vectors").iterdir()
+    monkeypatch.setattr("mlops.generation.retrieval.vectors.embedder", None)
+    again = made(project, weights={"words": 0})
+    assert kept.name.endswith(".npy")
+    assert (again.retriever.vectors == first.retriever.vectors).all()
+
+
 def test_a_case_needs_the_question_and_no_context(project: Path) -> None:
     assert made(project).inputs == ("question",)
 

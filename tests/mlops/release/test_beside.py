@@ -50,10 +50,13 @@ def project(tmp_path: Path) -> Any:
         gate=GateConfig.model_validate({"checks": [CHECK], "counterfactual": SECTION}),
         data=SimpleNamespace(target="text"),
         task=Task.GENERATION,
-        texts=TextConfig(),
     )
     return SimpleNamespace(
-        policy=policy, dataset=SimpleNamespace(holdout=holdout), folder=tmp_path, home=tmp_path
+        policy=policy,
+        dataset=SimpleNamespace(holdout=holdout),
+        folder=tmp_path,
+        home=tmp_path,
+        texts=TextConfig(),
     )
 
 

@@ -48,12 +48,13 @@ def open_project(tmp_path: Path, make_stub):
         told = {"name": "worth", "rubric": "Is it right?", "labelled": "ratings.csv"} | judge
         told["endpoint"] = {"url": stub.url, "model": "a-judge", "concurrency": 16}
         gate = GateConfig.model_validate({"judges": [told], "checks": [{"metric": "judge_worth"} | check]})
-        policy = SimpleNamespace(
-            gate=gate, data=SimpleNamespace(target="text"), task=Task.GENERATION, texts=TextConfig()
-        )
+        policy = SimpleNamespace(gate=gate, data=SimpleNamespace(target="text"), task=Task.GENERATION)
         holdout = SimpleNamespace(schema=FRAME.schema, columns=FRAME.select)
         dataset = SimpleNamespace(holdout=holdout)
-        return SimpleNamespace(policy=policy, dataset=dataset, folder=tmp_path, home=tmp_path, stub=stub)
+        texts = TextConfig()
+        return SimpleNamespace(
+            policy=policy, dataset=dataset, folder=tmp_path, home=tmp_path, texts=texts, stub=stub
+        )
 
     return make
 

@@ -16,8 +16,9 @@ from evaluation.types import Form, Outputs
 from mlops.packaging.bundle import Bundle
 from mlops.packaging.load import InputField
 from mlops.packaging.ranges import Ranges
-from mlops.serving.batching import Batcher, Cost, Row, Said
+from mlops.serving.batching import Batcher, Row, Said
 from mlops.serving.config import ServeConfig
+from mlops.serving.cost import Cost
 from mlops.serving.errors import Unanswered
 from mlops.serving.example import typical_record
 from mlops.serving.guards.findings import Count, count_nothing

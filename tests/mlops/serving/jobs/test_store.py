@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be(tmp_path):
 
 def test_a_file_that_somebody_removed(stores, caplog):
     store = stores()
-    store._connection.execute("DROP TABLE job")
+    store._database._connection.execute("DROP TABLE job")
     for ask in (partial(store.add, job("a")), partial(store.find, "a"), partial(store.take_over, posts=True)):
         with pytest.raises(Busy):
             ask()

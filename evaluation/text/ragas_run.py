@@ -1,6 +1,7 @@
 """Running a metric of RAGAS over answers, one sample a row; a sample that fails is a row without value."""
 
 import asyncio
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -95,12 +96,18 @@ def _judge(rows: TextRows, name: str) -> Any:
 
 @contextmanager
 def quiet_ragas() -> Iterator[None]:
-    """RAGAS without its telemetry, and without its warnings about its own names."""
+    """RAGAS without its telemetry, its warnings about its own names, and its log: each row says what went wrong."""
     # Read once by RAGAS, when it would first send something.
     os.environ["RAGAS_DO_NOT_TRACK"] = "true"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    log = logging.getLogger("ragas")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(before)
 
 
 def wait(

@@ -210,12 +210,13 @@ def test_a_package_that_ragas_misses_is_named(monkeypatch) -> None:
         (Failed(FailureKind.BUDGET, "the budget is spent", 0), "budget: the budget is spent"),
     ],
 )
-def test_a_row_that_the_judge_fails_has_no_value_and_says_why(judge, said, why) -> None:
+def test_a_row_that_the_judge_fails_has_no_value_and_says_why(judge, said, why, caplog) -> None:
     judge(lambda prompt: said if QUESTIONS[1] in prompt or ANSWERS[1] in prompt else judged(prompt))
     found = BY_NAME["ragas_faithfulness"].scorer(rows_of())
     assert np.isnan(found.values).tolist() == [False, True, False]
     assert why in found.problems[1]
     assert found.problems[0] is found.problems[2] is None
+    assert caplog.records == []
 
 
 @pytest.fixture

@@ -21,12 +21,13 @@ from evaluation.metrics.base import (
     Sums,
 )
 from evaluation.stats.delong import area, area_difference, placements
-from evaluation.stats.differing import bound
+from evaluation.stats.differing import bound, bound_edge
 from evaluation.stats.guards import too_alike
 from evaluation.stats.intervals import Interval, wilson
 from evaluation.stats.jackknife import jackknife, left_out, moves
 from evaluation.stats.means import by_unit, influence, linear
 from evaluation.stats.ppi import Scores, corrected_difference, corrected_mean
+from evaluation.stats.student import NO_SPREAD
 from evaluation.stats.tango import tango
 from evaluation.types import FloatArray
 
@@ -69,6 +70,8 @@ def closed_form(metric: Metric, challenger: Sample, champion: Sample | None, val
         interval = _corrected(metric.design, challenger, champion)
     elif champion is None:
         interval = _spread(metric, challenger, None, value)
+        if interval.problem == NO_SPREAD and (bounded := bound_edge(metric, challenger)) is not None:
+            interval = bounded
     else:
         interval = _difference(metric, challenger, champion, value)
     return _within(interval, *((low, high) if champion is None else (low - high, high - low)))

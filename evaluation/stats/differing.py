@@ -41,6 +41,36 @@ def bound(metric: Metric, challenger: Sample, champion: Sample) -> Interval | No
     return None
 
 
+def bound_edge(metric: Metric, sample: Sample) -> Interval | None:
+    """Limits of a mean whose values all lie at one end of its range, such as no echo in any answer; else None.
+
+    Its distance from that end is at most the width of the range times the share of rows that lie elsewhere, of which
+    none was seen. Rows that come in units of one size count as units; of others nothing is told.
+    """
+    low, high = metric.range
+    if not isinstance(metric.design, Mean) or not np.isfinite(high - low) or sample.n == 0:
+        return None
+    values, rows = metric.design.values(sample), _rows_a_unit(sample)
+    if rows is None or np.ptp(values) > 0 or values[0] not in {low, high}:
+        return None
+    n, width, at_low = sample.n // rows, high - low, values[0] == low
+
+    def limits(level: float) -> tuple[float, float]:
+        away = width * most(0, n, level)
+        return (low, low + away) if at_low else (high - away, high)
+
+    return Interval("bound on unseen rows", limits)
+
+
+def _rows_a_unit(sample: Sample) -> int | None:
+    """How many rows every unit has, None where they have not all as many."""
+    if sample.units is None:
+        return 1
+    sizes = np.bincount(sample.units)
+    sizes = sizes[sizes > 0]
+    return int(sizes[0]) if (sizes == sizes[0]).all() else None
+
+
 def bound_gap(metric: Metric, sample: Sample) -> Interval | None:
     """Limits of the largest difference between groups in a mean, where hardly any unit has one at all, else None.
 

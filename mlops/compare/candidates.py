@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from evaluation.errors import UserError
 from mlops.compare.config import CompareConfig
 from mlops.config import FILE_NAME, Policy
-from mlops.generation.config import GenerateConfig, short_chain
+from mlops.generation.config import OF_A_PROMPT, GenerateConfig, short_chain
 from mlops.project import Project
 
 
@@ -124,9 +124,15 @@ def _written(project: Project) -> dict[str, Any]:
 
 def _section(written: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     if "generate" in written:
-        return {"generate": merged(written["generate"], patch)}
+        return {"generate": merged(_of_one_kind(written["generate"], patch), patch)}
     train = written["train"]
     return {"train": {**train, "params": merged(train.get("params") or {}, patch)}}
+
+
+def _of_one_kind(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """A candidate that is a chain has nothing of the policy's prompt, and the other way round."""
+    left_out = set(OF_A_PROMPT) if "chain" in patch else {"chain"} if "prompt" in patch else set()
+    return {key: value for key, value in base.items() if key not in left_out}
 
 
 def _patched(policy: Policy, settings: CompareConfig, name: str, patch: Mapping[str, Any]) -> Policy:
@@ -135,7 +141,7 @@ def _patched(policy: Policy, settings: CompareConfig, name: str, patch: Mapping[
     if policy.generate is not None:
         base = policy.generate.model_dump(exclude_unset=True)
         try:
-            changed["generate"] = GenerateConfig.model_validate(merged(base, patch))
+            changed["generate"] = GenerateConfig.model_validate(merged(_of_one_kind(base, patch), patch))
         except ValidationError as error:
             raise _explained(name, error) from None
     elif policy.train is not None:

@@ -138,7 +138,8 @@ def _with_judges(
     writers = {
         candidate.policy.generate.endpoint.model
         for candidate in named
-        if candidate.policy.generate is not None
+        # What writes behind a chain is its own.
+        if candidate.policy.generate is not None and candidate.policy.generate.chain is None
     }
     judged, standings = [], []
     for metric in metrics:

@@ -14,7 +14,7 @@ _TEXT = r"^[^\x00]+\.txt$"
 ENTRYPOINT = "mlops.generation.build:build"
 FUNCTION = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 # What a chain brings itself.
-_OF_A_PROMPT = ("prompt", "system", "endpoint", "sampling", "retrieval", "examples")
+OF_A_PROMPT = ("prompt", "system", "endpoint", "sampling", "retrieval", "examples")
 
 
 class SamplingConfig(Section):
@@ -101,7 +101,7 @@ class GenerateConfig(Section):
         if (self.prompt is None) is (self.chain is None):
             msg = "generate has either prompt or chain"
             raise ValueError(msg)
-        given = [name for name in _OF_A_PROMPT if name in self.model_fields_set and getattr(self, name)]
+        given = [name for name in OF_A_PROMPT if name in self.model_fields_set and getattr(self, name)]
         if self.chain is not None and given:
             msg = f"{given[0]} belongs to a prompt; a chain brings its own"
             raise ValueError(msg)
@@ -127,5 +127,5 @@ class GenerateConfig(Section):
     @property
     def params(self) -> dict[str, Any]:
         """What the building function is given."""
-        of_the_other = {"chain"} if self.chain is None else set(_OF_A_PROMPT)
+        of_the_other = {"chain"} if self.chain is None else set(OF_A_PROMPT)
         return self.model_dump(mode="json", exclude={"seed", "requirements", *of_the_other})

@@ -78,6 +78,22 @@ def test_a_candidate_s_section_is_a_policy_s(shop, tmp_path):
     assert load_policy(tmp_path / "weighbridge.yaml").generate == warm.policy.generate
 
 
+def test_a_chain_is_held_against_a_prompt_and_against_itself(shop):
+    project = shop({"candidates": {"plain": {}, "code": {"chain": "mine:build"}}})
+    plain, code = candidates(project)
+    assert (plain.policy.generate.chain, code.policy.generate.prompt) == (None, None)
+    assert yaml.safe_load(code.yaml) == {"generate": {"chain": "mine:build"}}
+    short = {"generate": {"chain": "mine:build"}}
+    project = shop(
+        {"candidates": {"a": {"chain": {"params": {"k": 1}}}, "b": {"prompt": "plain.txt"}}}, **short
+    )
+    first, second = candidates(project)
+    assert yaml.safe_load(first.yaml) == {
+        "generate": {"chain": {"entrypoint": "mine:build", "params": {"k": 1}}}
+    }
+    assert (second.policy.generate.chain, second.policy.generate.prompt) == (None, "plain.txt")
+
+
 def test_candidates_of_a_trained_model_change_its_params(lending):
     project = lending({"candidates": {"as it is": {}, "weak": {"strength": 0.01}}})
     weak = candidates(project)[1]

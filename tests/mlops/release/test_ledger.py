@@ -163,6 +163,29 @@ def test_what_makes_another_challenger(user: User, change: Any, candidate: int) 
     assert user.evaluate().candidate == candidate
 
 
+@pytest.mark.parametrize(
+    ("change", "counts"),
+    [
+        ("mine.py", True),
+        ("data/shelf.json", True),
+        ("data/other.json", True),
+        ("elsewhere.json", False),
+    ],
+)
+def test_what_a_chain_reads_makes_another_challenger(tmp_path: Path, change: str, counts: bool) -> None:
+    section = "{chain: {entrypoint: 'mine:build', files: [data]}}"
+    policy = POLICY.replace("train: train:train", f"task: generation\ngenerate: {section}")
+    (tmp_path / "weighbridge.yaml").write_text(policy.replace("accuracy", "rouge_l"))
+    rows(0, 50).write_parquet(tmp_path / "train.parquet")
+    rows(50, 100).write_parquet(tmp_path / "holdout.parquet")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "shelf.json").write_text("[]")
+    before = ledger.candidate_id(Project.open(tmp_path))
+    with (tmp_path / change).open("a") as file:
+        file.write("\n")
+    assert (ledger.candidate_id(Project.open(tmp_path)) != before) is counts
+
+
 def test_a_holdout_that_gained_a_column_is_known_again(user: User) -> None:
     user.evaluate()
     user.edit("other")

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,19 @@ def nobodys_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-Says = Callable[[str, dict[str, Any]], str]
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+# The type of what is sent, what is sent, and the status: in place of an answer.
+Sent = tuple[str, bytes, int]
+Says = Callable[[str, dict[str, Any]], str | Sent]
 
 
 class Stub(ThreadingHTTPServer):
-    """An OpenAI-compatible endpoint that says what a function makes of the prompt; it counts what it was asked."""
+    """An OpenAI-compatible endpoint that says what a function makes of the prompt; it counts what it was asked.
+
+    Of a function that gives a `Sent` in place of a text it sends just that, and hangs up.
+    """
+
+    request_queue_size = 64
 
     def __init__(self, says: Says, key: str | None) -> None:
         super().__init__(("127.0.0.1", 0), _Answering)
@@ -60,13 +68,16 @@ class _Answering(BaseHTTPRequestHandler):
         self.server.asked += 1
         prompt = body["messages"][-1]["content"]
         text = self.server.says(prompt, body)
+        if not isinstance(text, str):
+            self._send(*text)
+            return
         usage = {"prompt_tokens": len(prompt), "completion_tokens": len(text)}
         if not body.get("stream"):
             message = {"role": "assistant", "content": text}
             whole = {"id": "1", "object": "chat.completion", "model": "m", "created": 1}
             told = usage | {"total_tokens": sum(usage.values())}
             choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-            self._send("application/json", json.dumps(whole | {"choices": choices, "usage": told}))
+            self._send("application/json", json.dumps(whole | {"choices": choices, "usage": told}).encode())
             return
         chunk = {"id": "1", "object": "chat.completion.chunk", "model": "m", "created": 1}
         delta = {"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}
@@ -76,14 +87,15 @@ class _Answering(BaseHTTPRequestHandler):
             chunk | {"choices": [], "usage": usage | {"total_tokens": sum(usage.values())}},
         ]
         content = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
-        self._send("text/event-stream", content)
+        self._send("text/event-stream", content.encode())
 
-    def _send(self, kind: str, content: str) -> None:
-        self.send_response(200)
+    def _send(self, kind: str, content: bytes, status: int = 200) -> None:
+        self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content.encode())
+        with suppress(ConnectionError):  # whoever asked has given up
+            self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
         """Nothing on the tests' screen."""
@@ -101,10 +113,16 @@ def _running(stub: Stub) -> Iterator[Stub]:
         stub.server_close()
 
 
+@pytest.fixture(scope="session")
+def stub_running() -> Callable[..., AbstractContextManager[Stub]]:
+    """Runs an endpoint on loopback for as long as a `with` block; keeping proxies away is the caller's."""
+    return lambda says, key=None: _running(Stub(says, key))
+
+
 @pytest.fixture
 def make_stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Stub]]:
     """Starts endpoints on loopback, which no proxy of the environment stands in front of."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+    for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     with ExitStack() as running:

@@ -22,6 +22,10 @@ _SIGNS = str.maketrans({sign: f" {sign} " for sign in '{|}~[\\]^_`!"#$%&()*+:;<=
 _POINT_AFTER = re.compile(r"([^0-9])([.,])")
 _POINT_BEFORE = re.compile(r"([.,])([^0-9])")
 _DASH = re.compile(r"([0-9])(-)")
+# What BLEU leaves out, so that words around it may become one.
+_LEFT_OUT = ("<skipped>", "-\n")
+# Longer pieces hardly come again.
+_COMMON = 40
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -87,6 +91,8 @@ def characters(text: str) -> list[str]:
 class Numbered:
     """Texts as numbers, one for every different word, the same in all texts.
 
+    What stands between two spaces is split once, as no way to split looks further, but where BLEU joins words.
+
     >>> one, other = Numbered(words)(["a red mug", "the red mug"])
     >>> one, other
     (array([0, 1, 2]), array([3, 1, 2]))
@@ -96,16 +102,27 @@ class Numbered:
         self._split = split
         self._numbers: dict[str, int] = {}
         self._texts: dict[str, Codes] = {}
+        self._pieces: dict[str, list[int]] = {}
 
     def __call__(self, texts: Iterable[str]) -> list[Codes]:
         """The numbers of the words of each text, (words,) each."""
         return [self._texts[text] if text in self._texts else self._read(text) for text in texts]
 
     def _read(self, text: str) -> Codes:
-        numbers = self._numbers
-        found = [numbers.setdefault(word, len(numbers)) for word in self._split(text)]
+        found: list[int] = []
+        whole = any(left_out in text for left_out in _LEFT_OUT)
+        for piece in [text] if whole else text.split():
+            codes = self._pieces.get(piece)
+            found += self._learn(piece) if codes is None else codes
         self._texts[text] = np.array(found, dtype=np.int64)
         return self._texts[text]
+
+    def _learn(self, piece: str) -> list[int]:
+        numbers = self._numbers
+        codes = [numbers.setdefault(word, len(numbers)) for word in self._split(piece)]
+        if len(piece) <= _COMMON:
+            self._pieces[piece] = codes
+        return codes
 
 
 class Characters(Numbered):

@@ -7,12 +7,14 @@ nothing new in it. How long a text is needs no such half, and all of the referen
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
 import polars as pl
 
+from evaluation.errors import NotInstalled
 from evaluation.types import FloatArray
 
 _WORD = re.compile(r"\w+")
@@ -63,7 +65,9 @@ def measure_texts(reference: pl.Series, current: pl.Series) -> Mapping[str, Meas
         "new words": Measured(_new(rest, vocabulary), _new(given, vocabulary)),
     }
     if find_spec("onnxruntime") and find_spec("tokenizers"):
-        found["meaning"] = _meaning(known, rest, given)
+        # The package with the model may be missing all the same; the others are compared then as without embeddings.
+        with suppress(NotInstalled):
+            found["meaning"] = _meaning(known, rest, given)
     return found
 
 

@@ -70,3 +70,15 @@ def test_new_words_are_counted_as_they_should() -> None:
     np.testing.assert_array_equal(found["length"].current, [2.0, 2.0, 2.0, np.nan, 0.0])
     assert (len(found["length"].reference), len(found["new words"].reference)) == (10, 5)
     assert found["new words"].reference.max() == 0.0
+
+
+def test_without_the_package_of_the_model_the_rest_is_compared(monkeypatch) -> None:
+    from evaluation import carried
+    from evaluation.embeddings.base import embedder
+
+    def missing(name: str) -> None:
+        raise carried.PackageNotFoundError(name)
+
+    monkeypatch.setattr(carried, "distribution", missing)
+    embedder.cache_clear()
+    assert set(measure_texts(texts(_KITCHEN, 40, 1), texts(_KITCHEN, 40, 2))) == {"length", "new words"}

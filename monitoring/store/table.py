@@ -1,10 +1,9 @@
 """One Delta Lake table of dated rows that several processes append to."""
 
-import re
 import threading
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,8 @@ import polars as pl
 
 from evaluation.errors import EnvironmentProblem
 from monitoring.store.base import Mark
-from monitoring.store.upkeep import damaged_files, merge_files, newest_files, remove_days, remove_rows, widen
+from monitoring.store.trouble import reported
+from monitoring.store.upkeep import merge_files, newest_files, remove_days, remove_rows, widen
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -227,43 +227,8 @@ class DayTable:
 
         return DeltaTable(self._address) if DeltaTable.is_deltatable(self._address) else None
 
-    @contextmanager
-    def _reported(self, deed: str) -> Iterator[None]:
-        """Turn whatever deltalake and Polars raise (also bare Exception, and panics) into one error for people."""
-        try:
-            yield
-        except EnvironmentProblem:
-            raise
-        # A file that was cut off makes Polars panic, and its panics are no Exception.
-        except (Exception, pl.exceptions.PanicException) as error:
-            if damaged := self._damaged():
-                raise self._broken(deed, damaged) from error
-            raise EnvironmentProblem(
-                f"cannot {deed} the request log at {self._address}: {type(error).__name__}: {_plain(error)}",
-                expected="a Delta Lake table that this process may read and write, and free space",
-                next_step="check the folder; weighbridge_log_queue_records at /metrics tells how many records wait",
-            ) from error
-
-    def _damaged(self) -> list[str]:
-        try:
-            table = self._open()
-            return [] if table is None else damaged_files(table, self._address)
-        except Exception:  # noqa: BLE001 - the table's own log is at fault, or the store: the first error says it
-            return []
-
-    def _broken(self, deed: str, damaged: list[str]) -> EnvironmentProblem:
-        others = f" and {len(damaged) - 1:,} other files" if len(damaged) > 1 else ""
-        return EnvironmentProblem(
-            f"cannot {deed} the request log at {self._address}: {damaged[0]}{others} cut off or gone",
-            expected="every file of the table as it was written",
-            next_step="restore it from a backup; or delete it and give its rows up: "
-            f"python -c \"from deltalake import DeltaTable; DeltaTable('{self._address}').repair()\"",
-        )
-
-
-def _plain(error: BaseException) -> str:
-    """Its message in one line, without the colours that deltalake gives to some."""
-    return " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())
+    def _reported(self, deed: str) -> AbstractContextManager[None]:
+        return reported(deed, self._address, self._open)
 
 
 def _from(rows: pl.LazyFrame, start: datetime) -> pl.LazyFrame:

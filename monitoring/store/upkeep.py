@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import polars as pl
 
@@ -105,18 +103,6 @@ def newest_files(table: "DeltaTable") -> pl.DataFrame:
     """A table's files from the newest on: `min.at`, and how many rows they `held` together."""
     files = pl.DataFrame(table.get_add_actions(flatten=True))
     return files.sort("min.at", descending=True).with_columns(held=pl.col("num_records").cum_sum())
-
-
-def damaged_files(table: "DeltaTable", address: str) -> list[str]:
-    """Files of a table on this machine that are not as long as when they were written, or are gone, in order."""
-    if "://" in address:
-        return []
-    files = pl.DataFrame(table.get_add_actions(flatten=True))
-    return sorted(
-        path
-        for path, size in files.select("path", "size_bytes").rows()
-        if not (file := Path(address, unquote(path))).is_file() or file.stat().st_size != size
-    )
 
 
 def _remove_files(table: "DeltaTable", *, at_once: bool) -> None:

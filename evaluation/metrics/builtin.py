@@ -59,10 +59,9 @@ def find_metric(name: str, *, among: Mapping[str, Metric] = METRICS) -> Metric:
     if name in among:
         return among[name]
     near = _near(name.lower(), among)
-    every = f"one of the {len(among)} that `weighbridge metrics` lists"
     raise UserError(
         f"unknown metric '{name}'",
-        expected=f"{', '.join(near)}, or {every}" if near else every,
+        expected=", ".join([*near, "or another that `weighbridge metrics` lists"]) if near else "a metric",
         next_step=f"did you mean '{near[0]}'?" if near else "weighbridge metrics",
     )
 

@@ -3,7 +3,7 @@
 import pytest
 
 from evaluation.errors import UserError
-from evaluation.metrics.builtin import METRICS, all_metrics, find_metric
+from evaluation.metrics.builtin import all_metrics, find_metric
 
 
 @pytest.mark.parametrize(
@@ -24,14 +24,14 @@ def test_an_unknown_name_is_answered_with_the_nearest_few(name: str, nearest: st
     *shown, rest = raised.value.expected.split(", ")
     assert shown[0] == nearest
     assert len(shown) <= 3
-    assert rest == f"or one of the {len(METRICS)} that `weighbridge metrics` lists"
+    assert rest == "or another that `weighbridge metrics` lists"
 
 
 @pytest.mark.parametrize("name", ["zzz", "λ"])
 def test_where_none_is_near_the_list_is_named(name: str) -> None:
     with pytest.raises(UserError) as raised:
         find_metric(name)
-    assert raised.value.expected == f"one of the {len(METRICS)} that `weighbridge metrics` lists"
+    assert raised.value.expected == "a metric"
     assert raised.value.next_step == "weighbridge metrics"
 
 

@@ -4,6 +4,8 @@ import importlib
 import sys
 from pathlib import Path
 
+import pytest
+
 from mlops.modules import forgotten, modules_of
 
 
@@ -14,7 +16,10 @@ def write(folder: Path, **files: str) -> None:
         path.write_text(text)
 
 
-def test_two_folders_may_have_modules_of_one_name_and_get_no_byte_code(tmp_path: Path) -> None:
+def test_two_folders_may_have_modules_of_one_name_and_get_no_byte_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     for name in ("one", "two"):
         write(tmp_path / name, of_both=f"NAME = {name!r}\n")
         with forgotten(tmp_path / name):
@@ -24,6 +29,7 @@ def test_two_folders_may_have_modules_of_one_name_and_get_no_byte_code(tmp_path:
         assert "of_both" not in sys.modules
     assert str(tmp_path / "one") not in sys.path
     assert not list(tmp_path.rglob("*.pyc"))
+    assert not sys.dont_write_bytecode
 
 
 def test_what_is_installed_inside_a_folder_stays_imported(tmp_path: Path) -> None:

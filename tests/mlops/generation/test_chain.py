@@ -68,6 +68,32 @@ def build():
 """
 
 
+PASSES_ON = """
+
+class Front(BaseRetriever):
+    def _get_relevant_documents(self, query, *, run_manager):
+        return Shelf().invoke(query, {"callbacks": run_manager.get_child()})[:1]
+
+
+def build():
+    shelf = RunnableLambda(lambda case: case["title"]) | Front()
+    return shelf | (lambda found: found[0].page_content)
+"""
+HALF_TOLD = """
+from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableLambda
+
+TOKENS = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}
+
+
+def build(told):
+    said = [AIMessage(text, usage_metadata=TOKENS if text in told else None) for text in ("one", "two")]
+    model = GenericFakeChatModel(messages=iter(said))
+    return RunnableLambda(lambda case: case["title"]) | model | (lambda message: message.text) | model
+"""
+
+
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[..., Chain]:
     """Builds the chain of a project's code, as training does."""
@@ -140,6 +166,20 @@ def test_what_a_langchain_retriever_found_is_seen(make: Callable[..., Chain]) ->
     assert said.labels.tolist() == ["RED MUG is a mug", "BLUE BOWL is a mug"]
     assert said.facts["contexts"].to_list()[0] == ["RED MUG is a mug", "Unlike"]
     assert said.facts["sources"].to_list() == [["a", "b"]] * 2
+
+
+def test_what_a_retriever_asks_another_for_is_told_once(make: Callable[..., Chain]) -> None:
+    said = make(LOOKS_UP + PASSES_ON).answer(CASES[:1])
+    assert said.facts["sources"].to_list() == [["a"]]
+
+
+@pytest.mark.parametrize(("told", "tokens"), [(["one", "two"], (10, 4)), (["one"], (None, None))])
+def test_tokens_of_which_some_are_not_told_are_not_guessed(
+    make: Callable[..., Chain], told: list[str], tokens: tuple[int | None, int | None]
+) -> None:
+    [facts] = (said := make(HALF_TOLD, params={"told": told}).answer(CASES[:1])).facts.to_dicts()
+    assert said.labels.tolist() == ["two"]
+    assert (facts["prompt_tokens"], facts["completion_tokens"]) == tokens
 
 
 @pytest.mark.parametrize(

@@ -74,16 +74,22 @@ def claims(text: str, table: Mapping[str, str]) -> frozenset[str]:
     ['1000.5', '2', 'mug', 'red', 'white']
     """
     found: set[str | None] = {_number(match) for match in _NUMBER.findall(text)}
-    for token in _TOKEN.findall(text.lower()):
-        whole = _claim(token, table)
-        found.update([whole] if whole else (_claim(piece, table) for piece in token.split("-")))
+    for token in set(_TOKEN.findall(text.lower())):
+        if (whole := _claim(token, table)) is not None:
+            found.add(whole)
+        elif "-" in token:
+            found.update(_claim(piece, table) for piece in token.split("-"))
     return frozenset(claim for claim in found if claim is not None)
 
 
 def _claim(word: str, table: Mapping[str, str]) -> str | None:
     """What a word claims, as it stands or without the end of a plural."""
-    forms = (word, word.removesuffix("s"), word.removesuffix("es"))
-    return _SPELLED.get(word) or next((table[form] for form in forms if form in table), None)
+    if word in _SPELLED:
+        return _SPELLED[word]
+    for form in (word, word.removesuffix("s"), word.removesuffix("es")):
+        if form in table:
+            return table[form]
+    return None
 
 
 def _number(text: str) -> str:

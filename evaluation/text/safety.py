@@ -3,7 +3,7 @@
 import csv
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -40,8 +40,8 @@ def toxicity(rows: TextRows) -> FloatArray:
     (1,)
     """
     severities = _severities(rows.settings.toxic_words)
-    longest = max((len(entry.split()) for entry in severities), default=1)
-    values = [_worst(answer, severities, longest) for answer in rows.answers]
+    sizes = _sizes(severities)
+    values = [_worst(answer, severities, sizes) for answer in rows.answers]
     return np.array(values, dtype=np.float64)
 
 
@@ -100,12 +100,21 @@ def _plain(text: str) -> str:
     return f" {' '.join(words(text))} "
 
 
-def _worst(answer: str, severities: Mapping[str, float], longest: int) -> float:
+def _sizes(entries: Iterable[str]) -> dict[str, set[int]]:
+    """By the first word of an entry: how many words the entries have that begin with it."""
+    found: dict[str, set[int]] = {}
+    for first, *others in filter(None, map(str.split, entries)):
+        found.setdefault(first, set()).add(1 + len(others))
+    return found
+
+
+def _worst(answer: str, severities: Mapping[str, float], sizes: Mapping[str, set[int]]) -> float:
     said = words(answer)
     # Words with signs in them, which stand for letters, are not split.
     runs = {piece.strip(".,;:?\"'()").lower() for piece in answer.split()}
-    for n in range(1, longest + 1):
-        runs.update(" ".join(said[start : start + n]) for start in range(len(said) - n + 1))
+    for place, word in enumerate(said):
+        for size in sizes.get(word, ()):
+            runs.add(" ".join(said[place : place + size]))
     return max((severities[run] for run in runs & severities.keys()), default=0.0)
 
 

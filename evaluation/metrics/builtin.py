@@ -67,6 +67,7 @@ def find_metric(name: str, *, among: Mapping[str, Metric] = METRICS) -> Metric:
 
 
 def _near(name: str, among: Mapping[str, Metric]) -> list[str]:
-    """Three names at most: those that are spelled much like it, then those that it is a part of."""
+    """Three names at most: those that are spelled much like it, then the shortest that it is a part of."""
     alike = difflib.get_close_matches(name, among, n=_NEAR)
-    return list(dict.fromkeys([*alike, *(known for known in sorted(among) if name in known)]))[:_NEAR]
+    longer = sorted((known for known in among if name in known), key=lambda known: (len(known), known))
+    return list(dict.fromkeys([*alike, *longer]))[:_NEAR]

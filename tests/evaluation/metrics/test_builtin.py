@@ -14,6 +14,7 @@ from evaluation.metrics.builtin import all_metrics, find_metric
         ("equalised_odds_difference", "equalized_odds_difference"),
         ("faithfulness", "ragas_faithfulness"),
         ("similarity", "semantic_similarity"),
+        ("echo", "prompt_echo"),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest_few(name: str, nearest: str) -> None:

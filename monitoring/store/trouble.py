@@ -4,19 +4,19 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import unquote
 
 import polars as pl
 
 from evaluation.errors import EnvironmentProblem
 
-if TYPE_CHECKING:
-    from deltalake import DeltaTable
+# Opens the table, a DeltaTable, or gives None where there is none.
+Opened = Callable[[], Any]
 
 
 @contextmanager
-def reported(deed: str, address: str, opened: "Callable[[], DeltaTable | None]") -> Iterator[None]:
+def reported(deed: str, address: str, opened: Opened) -> Iterator[None]:
     """Turn whatever deltalake and Polars raise (also bare Exception, and panics) into one EnvironmentProblem."""
     try:
         yield
@@ -33,7 +33,7 @@ def reported(deed: str, address: str, opened: "Callable[[], DeltaTable | None]")
         ) from error
 
 
-def _damaged(opened: "Callable[[], DeltaTable | None]", address: str) -> list[str]:
+def _damaged(opened: Opened, address: str) -> list[str]:
     """Files of a table on this machine that are not as long as when they were written, or are gone, in order."""
     try:
         table = None if "://" in address else opened()

@@ -120,6 +120,8 @@ def _clipped(runs: _Runs, block: _Block, rows: int) -> IntArray:
     keys = np.sort((runs.keys << block.nth_bits) | block.nth[runs.places])
     if len(keys) == 0:
         return np.zeros(rows, dtype=np.int64)
+    if block.nth_bits == 1:
+        return _clipped_by_one(keys, runs.bits, rows)
     first = _starts(keys)
     times = np.diff(first, append=len(keys))
     run, nth = keys[first] >> block.nth_bits, keys[first] & ((1 << block.nth_bits) - 1)
@@ -128,6 +130,20 @@ def _clipped(runs: _Runs, block: _Block, rows: int) -> IntArray:
     of_others = np.maximum.reduceat(np.where(nth == 0, 0, times), start)
     least = np.minimum(of_answer, of_others)
     return np.bincount(run[start] >> runs.bits, weights=least, minlength=rows).astype(np.int64)
+
+
+def _clipped_by_one(keys: Codes, bits: int, rows: int) -> IntArray:
+    """The same where nobody has more than one reference: keys sorted, their last bit 1 in the reference."""
+    run = keys >> 1
+    start = _starts(run)
+    times = np.diff(start, append=len(keys))
+    # Most runs stand in one place only.
+    again = times > 1
+    start, times = start[again], times[again]
+    of_reference = np.cumsum(keys & 1)
+    of_reference = of_reference[start + times - 1] - of_reference[start] + (keys[start] & 1)
+    least = np.minimum(times - of_reference, of_reference)
+    return np.bincount(run[start] >> bits, weights=least, minlength=rows).astype(np.int64)
 
 
 def _starts(ordered: Codes) -> IntArray:

@@ -14,6 +14,7 @@ WORDS = st.lists(st.sampled_from([0, 1, 2, 3, 1_114_111]), max_size=12).map(
     lambda found: np.array(found, dtype=np.int64)
 )
 ROWS = st.lists(st.tuples(WORDS, st.lists(WORDS, max_size=3)), max_size=6)
+PAIRS = st.lists(st.tuples(WORDS, st.lists(WORDS, max_size=1)), max_size=6)
 
 
 def counted(text: np.ndarray, n: int) -> Counter[tuple[int, ...]]:
@@ -26,8 +27,8 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ngrams, "_BLOCK", 20)
 
 
-@settings(max_examples=40)
-@given(ROWS, st.sampled_from([63, 20]))
+@settings(max_examples=80)
+@given(ROWS | PAIRS, st.sampled_from([63, 20]))
 def test_runs_that_texts_share(rows, bits):
     """With few bits to a number, runs must be numbered anew at every length."""
     kept, ngrams._BITS = ngrams._BITS, bits

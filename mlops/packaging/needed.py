@@ -60,7 +60,7 @@ def _unused(writer: Generator | Chain) -> frozenset[str]:
         unused.add("mlops.generation.retrieval.index")
     config = _retrieval(writer)
     if config is not None and not config.weights.meaning:
-        unused.add("evaluation.embeddings.base")
+        unused |= {"evaluation.embeddings.base", "evaluation.embeddings.minilm"}
     elif config is not None:
         unused.add(f"evaluation.embeddings.{'langchain' if config.embeddings == MINILM else 'minilm'}")
     return frozenset(unused)

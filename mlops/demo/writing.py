@@ -74,10 +74,10 @@ def careless_prompt(project: Project, screen: "Console") -> None:
     verdict = release(changed, screen)
     expect(verdict is Verdict.FAIL, f"the careless prompt was decided '{verdict}'")
     for item in worst_answers(changed)[:2]:
-        worst = item["answers"][0]
-        screen.print(f"  worst by {item['metric']} ({worst['score']:.2f})", markup=False)
-        screen.print(f"    asked   {worst['prompt']}", markup=False)
-        screen.print(f"    answer  {worst['answer']}", markup=False)
+        screen.print(f"  worst by {item['metric']}:", markup=False)
+        for worst in item["answers"][:2]:
+            screen.print(f"    {worst['score']:.2f}  asked   {worst['prompt']}", markup=False)
+            screen.print(f"          answer  {worst['answer']}", markup=False)
     answer = traffic.ask_for_text(changed)
     expect(answer["version"] == "1", f"version {answer['version']} answers")
     screen.print(f"  version {answer['version']} goes on answering at {traffic.url(changed)}")

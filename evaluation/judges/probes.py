@@ -172,7 +172,7 @@ def _itself(
     """Krippendorff's alpha between the repeats of one question, codes (n, r)."""
     found = agreement(Measure.ORDINAL_ALPHA, repeats, points, settings, units)
     failed = float(np.isnan(repeats).mean()) if repeats.size else 0.0
-    if found.problem is None and failed > MAX_FAILED:
+    if failed > MAX_FAILED:
         found = replace(found, problem=f"{failed:.0%} of the judge's answers are failures")
     return tried(REPEATS, found, at_least=bounds.repeats)
 

@@ -67,9 +67,12 @@ def examine(judge: Judge, labelled: LabelledSet | None, candidates: Collection[s
         agreed, failures = _agreed_on_pairs(judge, labelled, settings)
         probed = probe_pairs(judge, labelled, own, settings)
     trials = (*agreed, *probed.trials)
+    failures += probed.failures
     against = [trial.reason for trial in trials if trial.verdict is not Verdict.PASS]
+    if failures.count > MAX_FAILED * failures.asked:
+        against.insert(0, str(failures))
     problem = f"judge '{config.name}' is void: {'; '.join(against)}" if against else None
-    return _standing(judge, trials, failures + probed.failures, problem)
+    return _standing(judge, trials, failures, problem)
 
 
 def _void(judge: Judge, why: str) -> Standing:
@@ -114,7 +117,7 @@ def _agreement(
     config = judge.config.agreement
     found = agreement(config.measure, said, kinds, settings, units)
     gone = int(np.isnan(said[:, 1]).sum())
-    if found.problem is None and gone > MAX_FAILED * len(said):
+    if gone > MAX_FAILED * len(said):
         found = replace(
             found, problem=f"the judge gave no score for {gone:,} of {len(said):,} {settings.unit}s"
         )

@@ -96,7 +96,7 @@ def gap(mine: FloatArray, theirs: FloatArray, settings: Settings, units: IntArra
     [answer] = estimate([Question(_MEAN, one, two)], settings)
     found = replace(answer.estimate, unit=settings.unit)
     failed = len(had) - int(had.sum())
-    if found.problem is None and failed > MAX_FAILED * len(had):
+    if failed > MAX_FAILED * len(had):
         return replace(found, problem=f"the judge gave no score for {failed:,} of {len(had):,} {found.unit}s")
     return found
 

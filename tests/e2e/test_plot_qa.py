@@ -68,8 +68,8 @@ def test_a_shuffled_index_is_stopped(plot_qa: "UserProject", monkeypatch) -> Non
     plot_qa.edit("weighbridge.yaml", "data/shuffled.parquet", "data/documents.parquet")
     build = Index.build
 
-    def shuffled(*given: Any) -> Index:
-        index = build(*given)
+    def shuffled(*given: Any, **named: Any) -> Index:
+        index = build(*given, **named)
         return replace(index, passages=index.passages.sample(fraction=1, shuffle=True, seed=0))
 
     monkeypatch.setattr(Index, "build", shuffled)

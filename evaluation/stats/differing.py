@@ -2,7 +2,18 @@
 
 import numpy as np
 
-from evaluation.metrics.base import GroupRates, Mean, Metric, Ranking, Ratio, Sample, membership, scores
+from evaluation.metrics.base import (
+    GroupRates,
+    Mask,
+    Mean,
+    Metric,
+    Proportion,
+    Ranking,
+    Ratio,
+    Sample,
+    membership,
+    scores,
+)
 from evaluation.stats.guards import MIN_DIFFERING
 from evaluation.stats.intervals import Interval
 from evaluation.types import FloatArray
@@ -42,33 +53,35 @@ def bound(metric: Metric, challenger: Sample, champion: Sample) -> Interval | No
 
 
 def bound_edge(metric: Metric, sample: Sample) -> Interval | None:
-    """Limits of a mean whose values all lie at one end of its range, such as no echo in any answer; else None.
+    """Limits of a share or mean whose values all lie at one end of its range, such as no echo in any answer; else None.
 
     Its distance from that end is at most the width of the range times the share of rows that lie elsewhere, of which
-    none was seen. Rows that come in units of one size count as units; of others nothing is told.
+    none was seen. Rows that come in units count as units: times how much larger the largest is than their mean.
     """
     low, high = metric.range
-    if not isinstance(metric.design, Mean) or not np.isfinite(high - low) or sample.n == 0:
+    values, counted = _values(metric, sample)
+    if not np.isfinite(high - low) or len(values) == 0 or np.ptp(values) > 0 or values[0] not in {low, high}:
         return None
-    values, rows = metric.design.values(sample), _rows_a_unit(sample)
-    if rows is None or np.ptp(values) > 0 or values[0] not in {low, high}:
-        return None
-    n, width, at_low = sample.n // rows, high - low, values[0] == low
+    sizes = np.ones(len(values)) if sample.units is None else np.bincount(sample.units[counted])
+    sizes = sizes[sizes > 0]
+    widest, at_low = (high - low) * sizes.max() / sizes.mean(), values[0] == low
 
     def limits(level: float) -> tuple[float, float]:
-        away = width * most(0, n, level)
+        away = min(high - low, widest * most(0, len(sizes), level))
         return (low, low + away) if at_low else (high - away, high)
 
     return Interval("bound on unseen rows", limits)
 
 
-def _rows_a_unit(sample: Sample) -> int | None:
-    """How many rows every unit has, None where they have not all as many."""
-    if sample.units is None:
-        return 1
-    sizes = np.bincount(sample.units)
-    sizes = sizes[sizes > 0]
-    return int(sizes[0]) if (sizes == sizes[0]).all() else None
+def _values(metric: Metric, sample: Sample) -> tuple[FloatArray, Mask]:
+    """What a mean or a share is taken of, and which rows count; nothing of other designs."""
+    match metric.design:
+        case Mean(values=values):
+            return values(sample), np.ones(sample.n, dtype=np.bool_)
+        case Proportion(counts=counts):
+            hits, base = counts(sample)
+            return hits[base].astype(np.float64), base
+    return np.empty(0), np.zeros(sample.n, dtype=np.bool_)
 
 
 def bound_gap(metric: Metric, sample: Sample) -> Interval | None:

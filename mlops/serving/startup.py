@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# Objects that are more than at the last collection; some thousands of requests, and a few MiB, if they were garbage.
+_COLLECT_AT = 20_000
+
 
 @contextmanager
 def quick_start() -> Iterator[Callable[[], None]]:
@@ -12,11 +15,14 @@ def quick_start() -> Iterator[Callable[[], None]]:
 
     A start makes some 200,000 objects and drops few of them; looking through them again and again took a quarter of
     it. Once that function is called, they are left out of later collections too (gc.freeze), each of which would
-    otherwise hold up all requests for 0.15 s or more.
+    otherwise hold up all requests for 0.15 s or more. And they come seldom then: what requests at hand hold is no
+    garbage, and looking through it at every 700 objects, which is every seventh request of 32 at a time, took 25 us of
+    each request's 600.
     """
 
     def settle() -> None:
         gc.freeze()
+        gc.set_threshold(_COLLECT_AT)
         gc.enable()
 
     gc.disable()

@@ -70,6 +70,15 @@ def _usage(records: Sequence[RequestRecord]) -> dict[str, Any]:
     return {name: [getattr(record.usage, name, None) for record in records] for name in _USAGE}
 
 
+def _encoded(labels: Sequence[Any]) -> list[str]:
+    """Labels as JSON, each of a batch once; 1, 1.0 and True are not the same text."""
+    known: dict[tuple[type, Any], str] = {}
+    return [
+        known.get(key) or known.setdefault(key, encode(key[1]))
+        for key in zip(map(type, labels), labels, strict=True)
+    ]
+
+
 class DeltaRequestLog:
     """A request log under `root` (a folder, or an address that deltalake knows); a RequestLog.
 
@@ -110,7 +119,7 @@ class DeltaRequestLog:
             "release_id": [record.release_id for record in records],
             "latency_ms": [record.latency_ms for record in records],
             "score": [record.score for record in records],
-            "prediction": [encode(record.label) for record in records],
+            "prediction": _encoded([record.label for record in records]),
             "inputs": [encode(record.inputs) for record in records],
             "guards": _lists([record.guards for record in records]),
             "caller": [record.caller for record in records],

@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from evaluation.metrics.base import Mean, Metric, Sample
+from evaluation.metrics.builtin import find_metric
 from evaluation.stats.estimate import Bound, Question, Settings, estimate
 from evaluation.types import Direction, Task
 
@@ -48,8 +49,20 @@ def test_evidence_for_a_bound_is_that_of_the_limits() -> None:
 def test_repeats_of_a_case_count_once() -> None:
     found = ask([0.0] * 300, mean(0.0, 1.0), units=np.repeat(np.arange(100), 3)).estimate
     assert found.high == pytest.approx(1 - 0.05**0.01)
-    uneven = ask([0.0] * 300, mean(0.0, 1.0), units=np.arange(300) ** 2 // 300).estimate
-    assert uneven.problem is not None
+    sizes = np.array([1] * 50 + [3] * 50)
+    uneven = ask([0.0] * 200, mean(0.0, 1.0), units=np.repeat(np.arange(100), sizes)).estimate
+    assert uneven.high == pytest.approx(1.5 * (1 - 0.05**0.01))
+
+
+def test_a_share_that_no_unit_has_is_bounded_too() -> None:
+    units, codes = np.repeat(np.arange(100), 2), np.tile([0, 1], 100)
+    metric = find_metric("recall")
+    [answer] = estimate(
+        [Question(metric, Sample(codes, np.zeros(200, dtype=int), units=units))], Settings(0.95)
+    )
+    assert answer.estimate.problem is None
+    assert (answer.estimate.value, answer.estimate.low) == (0.0, 0.0)
+    assert answer.estimate.high == pytest.approx(1 - 0.05**0.01)
 
 
 @pytest.mark.parametrize(("value", "range_"), [(0.5, (0.0, 1.0)), (0.0, (0.0, np.inf)), (0.0, (-1.0, 1.0))])

@@ -235,22 +235,24 @@ class Handler:
         latency_ms: float,
         call: Call,
     ) -> list[RequestRecord]:
-        at = self._clock()
-        names, bundle = version.schemas.names, version.bundle
+        at, names = self._clock(), version.schemas.names
+        model, number, release_id = version.bundle.model, version.bundle.version, version.bundle.release_id
+        caller = None if call.caller is ANYONE else call.caller.id
+        # By position: names would make it half as slow again, on the way of every request.
         return [
             RequestRecord(
-                id=id_,
-                at=at,
-                model=bundle.model,
-                version=bundle.version,
-                release_id=bundle.release_id,
-                latency_ms=latency_ms,
-                label=label,
-                score=score,
-                inputs=dict(zip(names, row, strict=True)),
-                guards=flags,
-                caller=None if call.caller is ANYONE else call.caller.id,
-                usage=usage,
+                id_,
+                at,
+                model,
+                number,
+                release_id,
+                latency_ms,
+                label,
+                score,
+                dict(zip(names, row, strict=True)),
+                flags,
+                caller,
+                usage,
             )
             for row, id_, label, score, flags, usage in zip(
                 rows,

@@ -50,9 +50,10 @@ class MemoryQueue:
     def offer(self, records: Sequence[RequestRecord]) -> int:
         """Queue answered rows; those that do not fit are dropped and counted. Returns how many were taken."""
         with self._changed:
-            taken = records[: max(0, self._free())]
+            taken = records[:free] if (free := max(0, self._free())) < len(records) else records
             self._add(taken)
-        self._counts.dropped(len(records) - len(taken))
+        if lost := len(records) - len(taken):
+            self._counts.dropped(lost)
         return len(taken)
 
     def offer_labels(self, labels: Sequence[LabelRecord]) -> bool:

@@ -91,9 +91,7 @@ def measure(  # noqa: PLR0913 - keyword-only, one for each thing that evaluation
         found |= _answer_beside(asked, about, task, own, champion_problem)
     return Measurements(
         items=tuple(_measurement(line, found[line.id, line.comparison]) for line in compared),
-        not_compared=tuple(
-            (line.id, NO_CHAMPION) for line in lines if alone and line.compares
-        ),
+        not_compared=tuple((line.id, NO_CHAMPION) for line in lines if alone and line.compares),
         overview={name: found[name, ""].estimate for name in beside},
         rows=len(answers.target),
         allowance=allowance or Allowance.whole(round(1 - gate.confidence, 12)),

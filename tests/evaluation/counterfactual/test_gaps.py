@@ -141,7 +141,7 @@ def test_pairs_are_a_share_with_wilson_limits() -> None:
     found = asked(None, gate(metric=PREFERENCE, groups=[], at_most=0.6), said)
     assert (found.value, found.method, found.unit, found.n) == (0.75, "Wilson score", "pair", 60)
     said.challenger.row_scores[PREFERENCE][0] = np.nan
-    assert "1 of 60 pairs have no value" in (
+    assert "no value for 1 of 60 answers" in (
         asked(None, gate(metric=PREFERENCE, groups=[]), said).problem or ""
     )
 

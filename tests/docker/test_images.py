@@ -148,15 +148,15 @@ def test_the_same_bundle_is_the_same_image(image: Image, bundle: Bundle, build: 
     assert build(bundle, tag="weighbridge-test/small:again") == image
 
 
-def test_pushed_by_digest_and_pulled_again(
-    engine: DockerClient, image: Image, pushed: Image, registry: str
-) -> None:
+def test_pushed_by_digest_and_pulled_again(engine: DockerClient, pushed: Image, registry: str) -> None:
     name = f"{registry}/weighbridge-test/small"
     assert pushed.reference == f"{name}@{pushed.digest}"
+    # As it was built for the push: a builder short of room forgets layers, and makes them anew with other times.
+    built = engine.ask("image", "inspect", "--format", "{{.Id}}", f"{name}:v1")
     engine.ask("image", "rm", f"{name}:v1")
     assert not engine.answers("image", "inspect", pushed.reference)
     engine.ask("pull", pushed.reference)
-    assert engine.ask("image", "inspect", "--format", "{{.Id}}", pushed.reference) == image.digest
+    assert engine.ask("image", "inspect", "--format", "{{.Id}}", pushed.reference) == built
 
 
 def test_gpu_layout_on_the_local_base(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,15 @@ def test_cancelling_stops_every_call(server: Any, answers: Any, make_endpoint: A
     assert isinstance(reply, Reply)
 
 
+@pytest.fixture
+def interrupted() -> Iterator[None]:
+    """Ctrl-C as Python starts with it, whatever a test before has left."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupted")
 def test_control_c_stops_every_call(server: Any, answers: Any, make_endpoint: Any) -> None:
     assert threading.current_thread() is threading.main_thread()
 

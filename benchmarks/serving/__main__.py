@@ -1,4 +1,4 @@
-"""Measure the endpoint beside others: python -m benchmarks.serving [--smoke | --log | --soak [MINUTES] | ...]."""
+"""Measure the endpoint beside others: python -m benchmarks.serving [--smoke | --log | --starts | --soak | ...]."""
 
 import argparse
 import sys
@@ -15,8 +15,8 @@ from benchmarks.serving.servers import serving
 from benchmarks.serving.soak import soak
 from benchmarks.serving.tables import show
 
-SPEED, MEMORY, LOG = "Speed", "Memory", "Request log"
-_LOG_ROUNDS = 50
+SPEED, MEMORY, LOG, START = "Speed", "Memory", "Request log", "Start"
+_LOG_ROUNDS, _STARTS = 50, 7
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,6 +31,8 @@ def main(arguments: Sequence[str]) -> int:
         folder = Path(name)
         if asked.soak:
             found = _soaked(asked.soak, folder)
+        elif asked.starts:
+            found = _started(folder)
         else:
             found = _logged(asked, folder) if asked.log else _measured(asked, folder)
     show(found)
@@ -48,6 +50,9 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     )
     what.add_argument(
         "--log", action="store_true", help=f"what the request log costs, in {_LOG_ROUNDS} pairs of rounds"
+    )
+    what.add_argument(
+        "--starts", action="store_true", help=f"from start to first answer, {_STARTS} times each"
     )
     what.add_argument(
         "--soak", type=float, nargs="?", const=10.0, metavar="MINUTES", help="memory under load; 10 minutes"
@@ -89,6 +94,13 @@ def _logged(asked: argparse.Namespace, folder: Path) -> Results:
     )
     run = told(how=how)
     return Results({LOG: run}, log=log_rows(contestants(served, folder), served, plan, folder, _say))
+
+
+def _started(folder: Path) -> Results:
+    served = make_bundle(folder)
+    known = contestants(served, folder)
+    run = told(how=f"{_STARTS} starts of each, in turn")
+    return Results({START: run}, ready_s=ready_after([known[OURS], known[BARE]], folder, _STARTS, _say))
 
 
 def _soaked(minutes: float, folder: Path) -> Results:

@@ -41,17 +41,7 @@ def measure_all(asked: Sequence[Contestant], served: Served, plan: Plan, folder:
         running, rows = _start(asked, served, folder, stack, say)
         for clients in plan.clients:
             say(f"{clients} client(s)")
-            # From few clients to many, each load after a time under the same: what a server learns from many (as
-            # BentoML does how long to wait for others) makes it slow for one.
-            for server in running:
-                with _alone(server, running):
-                    saturate(server, served.record, clients, plan.warm_up_s, folder)
-
-            def ask(server: Server, clients: int = clients) -> Round:
-                return saturate(server, served.record, clients, plan.seconds, folder)
-
-            found = _in_rounds({server.name: (server, ask) for server in running}, running, plan.rounds)
-            rows += [Row(name, rounds, clients=clients) for name, rounds in found.items()]
+            rows += _saturated(running, served, clients, plan, folder)
         rows += _at_half(running, rows, served, plan, say)
     return rows
 
@@ -65,16 +55,26 @@ def log_rows(
         running = [stack.enter_context(serving(known[name], folder)) for name in (OURS, UNLOGGED)]
         for clients in plan.clients:
             say(f"{clients} client(s), {plan.rounds} pairs of rounds")
-            for server in running:
-                with _alone(server, running):
-                    saturate(server, served.record, clients, plan.warm_up_s, folder)
-
-            def ask(server: Server, clients: int = clients) -> Round:
-                return saturate(server, served.record, clients, plan.seconds, folder)
-
-            rounds = _in_rounds({server.name: (server, ask) for server in running}, running, plan.rounds)
-            found += [Row(name, each, clients=clients) for name, each in rounds.items()]
+            found += _saturated(running, served, clients, plan, folder)
     return tuple(found)
+
+
+def _saturated(
+    running: Sequence[Server], served: Served, clients: int, plan: Plan, folder: Path
+) -> list[Row]:
+    """Closed loads, from few clients to many, each after a time under the same.
+
+    What a server learns from many (as BentoML does how long to wait for others) makes it slow for one.
+    """
+    for server in running:
+        with _alone(server, running):
+            saturate(server, served.record, clients, plan.warm_up_s, folder)
+
+    def ask(server: Server) -> Round:
+        return saturate(server, served.record, clients, plan.seconds, folder)
+
+    found = _in_rounds({server.name: (server, ask) for server in running}, running, plan.rounds)
+    return [Row(name, rounds, clients=clients) for name, rounds in found.items()]
 
 
 def _start(

@@ -1,5 +1,6 @@
 """What a check is: one frozen context in, findings out."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Protocol
 import polars as pl
 
 from evaluation.errors import WeighbridgeError
+from evaluation.stats.intervals import Interval
 from evaluation.types import Estimate, Task, Verdict
 from monitoring.config import MonitorConfig
 from monitoring.store.writers import WriterState
@@ -122,3 +124,17 @@ def guarded(name: str, look: Callable[[], tuple[Finding, ...]]) -> tuple[Finding
     except Exception as error:  # noqa: BLE001 one check's fault must not hide what the others see
         problem = f"the check raised {error.__class__.__name__}: {error}"[:300]
     return (inconclusive(name, name, problem, severity=Severity.WARNING),)
+
+
+def estimated(value: float, interval: Interval, n: int, alarm_error: float) -> Estimate:
+    """A value with the limits of a check that may alarm: the lower one at the alarm's error, the upper one at 95 %."""
+    low, high = interval.limits(alarm_error)[0], interval.limits(1 - CONFIDENCE)[1]
+    return Estimate(
+        value,
+        low if math.isfinite(low) else None,
+        high if math.isfinite(high) else None,
+        n,
+        CONFIDENCE,
+        f"{interval.method}, lower limit at error {alarm_error:.2g}",
+        interval.problem_at(min(alarm_error, 1 - CONFIDENCE)),
+    )

@@ -1,6 +1,5 @@
 """Whether answers come in time."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,7 @@ from evaluation.metrics.base import Sample
 from evaluation.metrics.builtin import find_metric
 from evaluation.stats.intervals import order_statistics
 from evaluation.types import Estimate, FloatArray, Verdict
-from monitoring.checks.base import CONFIDENCE, WatchContext, inconclusive, judge
+from monitoring.checks.base import WatchContext, estimated, inconclusive, judge
 from monitoring.columns import as_numbers
 from monitoring.types import Finding, Severity
 
@@ -45,17 +44,8 @@ class Latency:
 
 def _estimate(times: FloatArray, alarm_error: float) -> Estimate:
     interval = order_statistics(times, _QUANTILE)
-    low, high = interval.limits(alarm_error)[0], interval.limits(1 - CONFIDENCE)[1]
     value = find_metric(_METRIC).point(Sample.of_latency(times))
-    return Estimate(
-        value,
-        low if math.isfinite(low) else None,
-        high if math.isfinite(high) else None,
-        len(times),
-        CONFIDENCE,
-        f"{interval.method}, lower limit at error {alarm_error:.2g}",
-        interval.problem_at(min(alarm_error, 1 - CONFIDENCE)),
-    )
+    return estimated(value, interval, len(times), alarm_error)
 
 
 def _finding(estimate: Estimate, bound: float) -> Finding:

@@ -1,13 +1,12 @@
 """What texts take of the language model that writes them."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from evaluation.stats.means import linear
 from evaluation.types import Estimate, FloatArray, Verdict
-from monitoring.checks.base import CONFIDENCE, WatchContext, inconclusive, judge
+from monitoring.checks.base import WatchContext, estimated, inconclusive, judge
 from monitoring.columns import as_numbers
 from monitoring.types import Finding, Severity
 
@@ -57,16 +56,7 @@ def _taken(context: WatchContext, subject: str) -> FloatArray:
 def _estimate(taken: FloatArray, alarm_error: float) -> Estimate:
     mean = float(taken.mean())
     interval = linear(mean, (taken - mean) / len(taken), _METHOD)
-    low, high = interval.limits(alarm_error)[0], interval.limits(1 - CONFIDENCE)[1]
-    return Estimate(
-        mean,
-        low if math.isfinite(low) else None,
-        high if math.isfinite(high) else None,
-        len(taken),
-        CONFIDENCE,
-        f"{interval.method}, lower limit at error {alarm_error:.2g}",
-        interval.problem_at(min(alarm_error, 1 - CONFIDENCE)),
-    )
+    return estimated(mean, interval, len(taken), alarm_error)
 
 
 def _finding(subject: str, estimate: Estimate, bound: float) -> Finding:

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import secrets
 import subprocess
 import sys
 import time
@@ -177,6 +178,12 @@ def made(engine: DockerClient) -> Iterator[list[Image]]:
 
 
 @pytest.fixture(scope="session")
+def names() -> str:
+    """Where this session's images are named; a session beside it on the same engine has other names."""
+    return f"weighbridge-test-{secrets.token_hex(4)}"
+
+
+@pytest.fixture(scope="session")
 def build(made: list[Image], options: BuildOptions, wheel: Path) -> Callable[..., Image]:
     """`build_image` on the local base."""
 
@@ -191,16 +198,16 @@ def build(made: list[Image], options: BuildOptions, wheel: Path) -> Callable[...
 
 
 @pytest.fixture(scope="session")
-def image(build: Callable[..., Image], bundle: Bundle) -> Image:
+def image(build: Callable[..., Image], bundle: Bundle, names: str) -> Image:
     """The CPU image of the bundle."""
-    return build(bundle, tag="weighbridge-test/small:cpu")
+    return build(bundle, tag=f"{names}/small:cpu")
 
 
 @pytest.fixture(scope="session")
-def pushed(build: Callable[..., Image], image: Image, bundle: Bundle, registry: str) -> Image:
+def pushed(build: Callable[..., Image], image: Image, bundle: Bundle, registry: str, names: str) -> Image:
     """The same image in the registry."""
     assert image.digest
-    return build(bundle, tag=f"{registry}/weighbridge-test/small:v1", push=True)
+    return build(bundle, tag=f"{registry}/{names}/small:v1", push=True)
 
 
 @pytest.fixture(scope="module")

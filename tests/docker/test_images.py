@@ -51,10 +51,15 @@ def test_answers_with_the_registered_model(server: tuple[str, str], ask: Ask, bu
 
 
 @pytest.fixture(scope="module")
-def writing(
-    build: Build, text_bundle: Bundle, run: Run, engine: DockerClient, ready: Callable[[str], None]
+def writing(  # noqa: PLR0917 - fixtures
+    build: Build,
+    text_bundle: Bundle,
+    names: str,
+    run: Run,
+    engine: DockerClient,
+    ready: Callable[[str], None],
 ) -> str:
-    image = build(text_bundle, tag="weighbridge-test/texts:cpu")
+    image = build(text_bundle, tag=f"{names}/texts:cpu")
     container = run(image.reference, "--publish", "127.0.0.1::8080", command=("--open",))
     address = engine.ask("port", container, "8080/tcp").splitlines()[0]
     ready(address)
@@ -144,25 +149,27 @@ def test_no_secret_in_any_layer(engine: DockerClient, image: Image) -> None:
     assert size > 100_000_000  # it was the image that was read
 
 
-def test_the_same_bundle_is_the_same_image(image: Image, bundle: Bundle, build: Build) -> None:
-    assert build(bundle, tag="weighbridge-test/small:again") == image
+def test_the_same_bundle_is_the_same_image(image: Image, bundle: Bundle, build: Build, names: str) -> None:
+    assert build(bundle, tag=f"{names}/small:again") == image
 
 
-def test_pushed_by_digest_and_pulled_again(engine: DockerClient, pushed: Image, registry: str) -> None:
-    name = f"{registry}/weighbridge-test/small"
+def test_pushed_by_digest_and_pulled_again(
+    engine: DockerClient, pushed: Image, registry: str, names: str
+) -> None:
+    name = f"{registry}/{names}/small"
     assert pushed.reference == f"{name}@{pushed.digest}"
     # As it was built for the push: a builder short of room forgets layers, and makes them anew with other times.
     built = engine.ask("image", "inspect", "--format", "{{.Id}}", f"{name}:v1")
-    engine.ask("image", "rm", f"{name}:v1")
+    engine.ask("image", "rm", "--force", f"{name}:v1")
     assert not engine.answers("image", "inspect", pushed.reference)
     engine.ask("pull", pushed.reference)
     assert engine.ask("image", "inspect", "--format", "{{.Id}}", pushed.reference) == built
 
 
-def test_gpu_layout_on_the_local_base(
-    engine: DockerClient, bundle: Bundle, build: Build, run: Run, ready: Callable[[str], None]
+def test_gpu_layout_on_the_local_base(  # noqa: PLR0917 - fixtures
+    engine: DockerClient, bundle: Bundle, build: Build, names: str, run: Run, ready: Callable[[str], None]
 ) -> None:
-    made = build(bundle, tag="weighbridge-test/small:gpu", device=Device.GPU)
+    made = build(bundle, tag=f"{names}/small:gpu", device=Device.GPU)
     label = ("image", "inspect", "--format", '{{index .Config.Labels "weighbridge.device"}}')
     assert engine.ask(*label, made.reference) == "gpu"
     container = run(made.reference, "--publish", "127.0.0.1::8080", command=("--open",))
@@ -188,12 +195,12 @@ def test_trusts_the_keys_that_were_trusted_where_it_was_built_or_those_it_is_giv
 
 
 def test_a_model_that_does_not_load_is_never_an_image(
-    engine: DockerClient, bundle: Bundle, build: Build, tmp_path: Path
+    engine: DockerClient, bundle: Bundle, build: Build, names: str, tmp_path: Path
 ) -> None:
     broken = _without_the_model_file(bundle, tmp_path)
     with pytest.raises(EnvironmentProblem, match="does not load"):
-        build(broken, tag="weighbridge-test/small:broken")
-    assert not engine.answers("image", "inspect", "weighbridge-test/small:broken")
+        build(broken, tag=f"{names}/small:broken")
+    assert not engine.answers("image", "inspect", f"{names}/small:broken")
 
 
 def _without_the_model_file(bundle: Bundle, folder: Path) -> Bundle:
@@ -219,10 +226,10 @@ def test_a_tag_that_docker_does_not_take(bundle: Bundle) -> None:
         build_image(bundle, tag="weighbridge/Lending:1")
 
 
-def test_the_training_image_knows_the_commands_and_git(
-    engine: DockerClient, options: BuildOptions, wheel: Path, made: list[Image], tmp_path: Path
+def test_the_training_image_knows_the_commands_and_git(  # noqa: PLR0917 - fixtures
+    engine: DockerClient, options: BuildOptions, wheel: Path, made: list[Image], names: str, tmp_path: Path
 ) -> None:
-    image = build_train_image(tag="weighbridge-test/train:cpu", options=options, wheel=wheel)
+    image = build_train_image(tag=f"{names}/train:cpu", options=options, wheel=wheel)
     made.append(image)
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     tmp_path.chmod(0o755)

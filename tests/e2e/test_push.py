@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,8 @@ def load(name):
 
 
 forge_module, machine = load("forge"), load("machine")
+# A name of its own, so that runs beside each other on one engine keep out of each other's images.
+IMAGE = f"{machine.REGISTRY}/acme/lending-{secrets.token_hex(4)}"
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +211,9 @@ def served(request):
     lack = machine.missing_for_images()
     if (request.param == "image") == (lack is not None):
         pytest.skip(lack or "the same with an image is tested")
-    return request.param
+    yield request.param
+    if request.param == "image":
+        machine.remove_images(IMAGE)
 
 
 def test_machines_that_forget_everything_release_with_an_mlflow_server(
@@ -218,7 +223,9 @@ def test_machines_that_forget_everything_release_with_an_mlflow_server(
     values = {"/srv/weighbridge": str(home), "ghcr.io/": f"{machine.REGISTRY}/", "PUBLIC_KEY": public}
     caller = guide_caller(1, values)
     image = f"      image: {machine.REGISTRY}/acme/lending\n"
-    caller = caller.replace(image, image + "      devices: '[\"cpu\"]'\n" if served == "image" else "")
+    assert image in caller
+    built = f"      image: {IMAGE}\n      devices: '[\"cpu\"]'\n" if served == "image" else ""
+    caller = caller.replace(image, built)
     target = "docker" if served == "image" else "local"
     clone = user(
         f"acme/lending-{served}",

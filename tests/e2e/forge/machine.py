@@ -33,6 +33,15 @@ def missing_for_images() -> str | None:
     return None
 
 
+def remove_images(repository: str) -> None:
+    """Remove a repository's images from the engine; their layers stay in the build cache."""
+    listed = subprocess.run(
+        ["docker", "image", "ls", "--quiet", repository], check=True, capture_output=True, text=True
+    )
+    for image in set(listed.stdout.split()):
+        subprocess.run(["docker", "image", "rm", "--force", image], check=True, capture_output=True)
+
+
 class Client:
     """Asks the served model again and again, from another thread, and keeps what went wrong."""
 

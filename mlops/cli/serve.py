@@ -66,12 +66,20 @@ def stop(context: typer.Context) -> int:
 
 def serve(
     context: typer.Context,
+    *,
     follow: Annotated[
         Literal["champion", "challenger", "previous"],
         typer.Option(help="The version to serve, and to go after."),
     ] = "champion",
     port: Annotated[int | None, typer.Option(help="In place of serve.port; 0 takes a free one.")] = None,
     workers: Annotated[int | None, typer.Option(help="In place of serve.workers.")] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Serve https with this, in PEM; read again when it is renewed."),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The certificate's private key, in PEM.")
+    ] = None,
 ) -> int:
     """Serve the champion in the foreground, without a router, and the next one as soon as there is one.
 
@@ -99,8 +107,11 @@ def serve(
         "--log-dir": project.log_dir,
         "--serve": config.for_server(),
         "--workers": workers or config.workers,
+        "--certificate": certificate,
+        "--key": key,
     }
-    return main([str(part) for option in arguments.items() for part in option])
+    given = {option: value for option, value in arguments.items() if value is not None}
+    return main([str(part) for option in given.items() for part in option])
 
 
 def image(

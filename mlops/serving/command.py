@@ -24,6 +24,7 @@ from mlops.serving.startup import import_first, quick_start
 
 if TYPE_CHECKING:
     from mlops.serving.following import Registered
+    from mlops.serving.tls import Certificate
     from monitoring.store.delta import DeltaRequestLog
 
 _LOG = logging.getLogger("weighbridge.server")
@@ -39,11 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         options = _parser().parse_args(arguments)
-        settings, source = _settings(options), _source(options)
+        settings, source, certificate = _settings(options), _source(options), _certificate(options)
         if settings.serve.workers > 1 and options.worker is None:
             return _supervise(sys.argv[1:] if arguments is None else arguments, settings)
         with quick_start() as settle:
-            _serve(options.bundle, source, settings, options.worker, settle)
+            _serve(options.bundle, source, settings, options.worker, certificate, settle)
     except WeighbridgeError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
@@ -69,11 +70,12 @@ def _supervise(arguments: Sequence[str], settings: Settings) -> int:
         return Supervisor(command, listener, settings.serve.workers).run()
 
 
-def _serve(
+def _serve(  # noqa: PLR0913, PLR0917 - what was read from the command line
     path: Path,
     source: "Registered | None",
     settings: Settings,
     inherited: Inherited | None,
+    certificate: "Certificate | None",
     settle: Callable[[], None],
 ) -> None:
     began = time.perf_counter()
@@ -119,7 +121,11 @@ def _serve(
         )
         preparing.start()
         preparing.join(_LOG_READY_WITHIN_S)
-        Server(app, drain_s=settings.drain_s, finish_s=serve.timeout_s, started=tell).run(sockets=[listener])
+        if certificate is not None:
+            certificate.watch()
+        tls = None if certificate is None else certificate.context
+        server = Server(app, drain_s=settings.drain_s, finish_s=serve.timeout_s, started=tell, tls=tls)
+        server.run(sockets=[listener])
     end_despite_the_model()
 
 
@@ -151,6 +157,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one and says which in the log")
+    parser.add_argument(
+        "--certificate",
+        type=Path,
+        metavar="FILE",
+        help="serve https with this, in PEM, read again when it changes",
+    )
+    parser.add_argument("--key", type=Path, metavar="FILE", help="the certificate's private key, in PEM")
     parser.add_argument("--log-dir", type=Path, required=True, help="where the request log lies")
     parser.add_argument(
         "--serve",
@@ -198,6 +211,19 @@ def _source(options: argparse.Namespace) -> "Registered | None":
             next_step="export MLFLOW_TRACKING_URI=..., or `weighbridge serve` in a project's folder",
         )
     return Registered(Followed.parse(options.follow), store, options.bundles or options.log_dir / "bundles")
+
+
+def _certificate(options: argparse.Namespace) -> "Certificate | None":
+    if options.certificate is None and options.key is None:
+        return None
+    if options.certificate is None or options.key is None:
+        raise UserError(
+            "TLS needs a certificate and its key, and one of them is not given",
+            next_step="--certificate fullchain.pem --key privkey.pem",
+        )
+    from mlops.serving.tls import Certificate
+
+    return Certificate(options.certificate, options.key)
 
 
 def _settings(options: argparse.Namespace) -> Settings:

@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ class Server(uvicorn.Server):
     drain_s: how long it still takes requests after the first signal.
     finish_s: how long what is in flight after that may take; then it is given up.
     started: called when requests are taken.
+    tls: what connections are encrypted with, None for plain HTTP.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Server(uvicorn.Server):
         drain_s: float,
         finish_s: float = 30.0,
         started: Callable[[], None] = lambda: None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -46,6 +49,7 @@ class Server(uvicorn.Server):
             lifespan="on",
             server_header=False,
             timeout_graceful_shutdown=math.ceil(finish_s),
+            ssl_context_factory=None if tls is None else lambda *_: tls,
         )
         super().__init__(config)
         self._readiness = app.state.readiness

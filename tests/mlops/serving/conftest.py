@@ -270,7 +270,7 @@ class Process:
                 env={**os.environ, **environment},
             )
         self.port = self._until(self._bound_port)
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if '--certificate' in options else 'http'}://127.0.0.1:{self.port}"
         self._until(self._ready)
 
     def _until(self, found):

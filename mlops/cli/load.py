@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from mlops.load.measure import Load, Measured
     from mlops.load.wire import Target
 
-_ROUTE = "/v1/predict"
+# A server has one of them.
+_PREDICT, _GENERATE = "/v1/predict", "/v1/generate"
+# What a body holds its rows under, and what else it may hold.
+_FORMS: dict[str, tuple[type, str]] = {
+    "records": (list, "ids"),
+    "record": (dict, "id"),
+    "columns": (dict, "ids"),
+}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -43,6 +50,10 @@ def load(
             metavar="FILE", help="JSON: a record, a list of them, or a whole body; else the server's example."
         ),
     ] = None,
+    route: Annotated[
+        Literal["/v1/predict", "/v1/generate"] | None,
+        typer.Option(help="Where --record goes, /v1/predict unless said; the example goes where it belongs."),
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.001, max=3600, help="Seconds for one answer.")] = 30.0,
     key: Annotated[
         str | None, typer.Option(envvar="WEIGHBRIDGE_API_KEY", show_default=False, help="An API key.")
@@ -59,11 +70,11 @@ def load(
     from mlops.load.wire import Target
 
     target = Target.of(url)
-    body = _from_file(record) if record else _example(target, key)
+    place, body = (route or _PREDICT, _from_file(record)) if record else _example(target, key)
     wanted = Load(clients, seconds, rate, timeout)
     with Bar("load") as tell:
-        found = measure(target, target.post(_ROUTE, json.dumps(body).encode(), key), wanted, tell)
-    _show(target, wanted, found, len(body["records"]))
+        found = measure(target, target.post(place, json.dumps(body).encode(), key), wanted, tell)
+    _show(f"{target.base}{place}", wanted, found, _rows(body))
     if json_file:
         json_file.write_text(json.dumps(to_json(wanted, found), allow_nan=False, indent=2) + "\n")
     return ExitCode.PASS if not found.failed and not found.unsent else ExitCode.FAIL
@@ -89,19 +100,31 @@ def _from_file(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is no readable JSON", expected="a record, a list, or a body") from error
-    if isinstance(content, dict) and isinstance(content.get("records"), list):
+    if isinstance(content, dict) and any(
+        isinstance(content.get(name), kind) and content.keys() <= {name, more}
+        for name, (kind, more) in _FORMS.items()
+    ):
         return content
     return {"records": content if isinstance(content, list) else [content]}
 
 
-def _example(target: "Target", key: str | None) -> dict[str, Any]:
-    """The record that the server's own documentation shows."""
+def _rows(body: dict[str, Any]) -> int:
+    """How many rows a body asks for."""
+    if "columns" in body:
+        return max((len(values) for values in body["columns"].values()), default=0)
+    return len(body["records"]) if "records" in body else 1
+
+
+def _example(target: "Target", key: str | None) -> tuple[str, dict[str, Any]]:
+    """The record that the server's own documentation shows, and where it goes."""
     import httpx
 
     headers = {} if key is None else {"authorization": f"Bearer {key}"}
     try:
         answer = httpx.get(f"{target.base}/openapi.json", headers=headers, timeout=10)
-        content = answer.json()["paths"][_ROUTE]["post"]["requestBody"]["content"]
+        paths = answer.json()["paths"]
+        route = _GENERATE if _GENERATE in paths else _PREDICT
+        content = paths[route]["post"]["requestBody"]["content"]
         found: dict[str, Any] = content["application/json"]["examples"]["many"]["value"]
         len(found["records"])
     except httpx.HTTPError as error:
@@ -116,13 +139,13 @@ def _example(target: "Target", key: str | None) -> dict[str, Any]:
             expected="a Weighbridge server",
             next_step="weighbridge load URL --record FILE",
         ) from None
-    return found
+    return route, found
 
 
-def _show(target: "Target", load: "Load", found: "Measured", records: int) -> None:
+def _show(place: str, load: "Load", found: "Measured", records: int) -> None:
     out = console()
     how = f"{load.clients} clients" + (f", planned at {load.rate:g}/s" if load.rate else "")
-    out.print(f"{target.base}{_ROUTE}: {how}, {found.seconds:.1f} s, {records} record(s) a request")
+    out.print(f"{place}: {how}, {found.seconds:.1f} s, {records} record(s) a request")
     out.print(f"  answered  {found.answered:,}, {found.per_second:,.1f} a second")
     if found.max_ms is not None:
         values = "  ".join(f"p{share} {ms:.2f}" for share, ms in found.p_ms.items())

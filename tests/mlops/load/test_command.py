@@ -13,9 +13,9 @@ def document(content):
     return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(content), content)
 
 
-def openapi(**examples):
+def openapi(route="/v1/predict", **examples):
     media = {"application/json": {"examples": examples}}
-    return json.dumps({"paths": {"/v1/predict": {"post": {"requestBody": {"content": media}}}}}).encode()
+    return json.dumps({"paths": {route: {"post": {"requestBody": {"content": media}}}}}).encode()
 
 
 @pytest.fixture
@@ -57,6 +57,11 @@ def test_a_load_on_the_servers_own_example(scripted, weighbridge, tmp_path, monk
         ({"age": 1}, {"records": [{"age": 1}]}),
         ([{"age": 1}, {"age": 2}], {"records": [{"age": 1}, {"age": 2}]}),
         ({"records": [{"age": 1}], "ids": ["a"]}, {"records": [{"age": 1}], "ids": ["a"]}),
+        ({"record": {"age": 1}, "id": "a"}, {"record": {"age": 1}, "id": "a"}),
+        ({"columns": {"age": [1, 2]}}, {"columns": {"age": [1, 2]}}),
+        # A record whose fields are only called like the parts of a body.
+        ({"columns": 3, "record": "x"}, {"records": [{"columns": 3, "record": "x"}]}),
+        ({"records": [1], "age": 1}, {"records": [{"records": [1], "age": 1}]}),
     ],
 )
 def test_a_record_of_ones_own(scripted, weighbridge, tmp_path, content, body):
@@ -69,6 +74,19 @@ def test_a_record_of_ones_own(scripted, weighbridge, tmp_path, content, body):
     assert "10: HTTP 429" in out
     assert "latency" not in out
     assert json.loads(server.requests[0][1]) == body
+
+
+def test_a_model_that_writes_is_asked_where_it_answers(scripted, weighbridge, tmp_path):
+    example = openapi("/v1/generate", many={"value": {"records": [{"title": "a mug"}]}})
+    server = scripted(lambda number: ([document(b"{}" if number else example)], False))
+    code, out, _ = weighbridge("load", server.url, *QUICK)
+    assert (code, f"{server.url}/v1/generate: " in out) == (0, True)
+    assert server.requests[1][0][0].startswith(b"POST /v1/generate ")
+    (tmp_path / "record.json").write_text('{"columns": {"title": ["a mug", "a cup"]}}')
+    own = ("--record", str(tmp_path / "record.json"), "--route", "/v1/generate")
+    code, out, _ = weighbridge("load", server.url, *QUICK, *own)
+    assert (code, "2 record(s) a request" in out) == (0, True)
+    assert server.requests[-1][0][0].startswith(b"POST /v1/generate ")
 
 
 @pytest.mark.parametrize(

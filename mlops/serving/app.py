@@ -31,9 +31,9 @@ from mlops.serving.errors import RequestProblem
 from mlops.serving.handler import Handler
 from mlops.serving.jobs.jobs import Jobs
 from mlops.serving.jobs.store import JobStore
-from mlops.serving.jobs.webhooks import Webhooks
+from mlops.serving.jobs.webhooks import CALLBACK, Webhooks
 from mlops.serving.log.writer import RequestLogWriter
-from mlops.serving.metrics import Metrics
+from mlops.serving.metrics import InFlight, Metrics
 from mlops.serving.middleware import Contain, LimitBody, Observe, problem
 from mlops.serving.reload import Follower, Seat
 from mlops.serving.routes.docs import docs_routes
@@ -47,8 +47,15 @@ from monitoring.store.base import RequestLog
 
 _CORS: dict[str, Any] = {
     "allow_methods": ["GET", "POST"],
-    "allow_headers": ["authorization", "content-type", "prefer", "x-request-id"],
-    "expose_headers": ["location", "x-request-id", "retry-after"],
+    "allow_headers": [
+        *("authorization", "content-type", "prefer", "x-request-id", CALLBACK.lower()),
+        # Instruments of a page's own send these (W3C Trace Context).
+        *("traceparent", "tracestate"),
+    ],
+    "expose_headers": [
+        *("location", "preference-applied", "x-request-id", "traceparent"),
+        *("retry-after", "ratelimit", "ratelimit-policy"),
+    ],
 }
 
 
@@ -76,7 +83,8 @@ def create_app(  # noqa: PLR0913 - what it is put together from
         wait_s=settings.batch_wait_s,
         clock=clock,
     )
-    metrics = Metrics(bundle, writer.state)
+    in_flight = InFlight()
+    metrics = Metrics(bundle, writer.state, in_flight)
 
     tracing = _tracing(serve, bundle)
 
@@ -130,7 +138,7 @@ def create_app(  # noqa: PLR0913 - what it is put together from
             Middleware(Authenticate, authenticator=access.authenticator, metrics=metrics),
             *([Middleware(LimitRate, limits=access.limits, metrics=metrics)] if access.limits else []),
             # Inside of the door: neither strangers nor callers over their rate take others' places.
-            Middleware(LimitInFlight, most=serve.max_in_flight, metrics=metrics),
+            Middleware(LimitInFlight, most=serve.max_in_flight, metrics=metrics, in_flight=in_flight),
             Middleware(Timeout, seconds=serve.timeout_s, metrics=metrics),
             Middleware(LimitBody, max_bytes=serve.max_body_kb * 1024),
         ],
@@ -189,12 +197,10 @@ def _refusal(metrics: Metrics) -> Any:
     async def answer(request: Request, error: RequestProblem) -> Response:
         metrics.failed(error.kind, getattr(request.state, "lane", None))
         request.state.problem = error.kind
+        if error.reason:
+            request.state.reason = error.reason
         response = problem(error.status, error.detail, request.state.request_id, fields=error.fields)
-        if error.status == 503:
-            response.headers["retry-after"] = "1"
-        if error.status == 413:
-            # What is left of the body will not be read.
-            response.headers["connection"] = "close"
+        response.headers.update(error.headers)
         return response
 
     return answer

@@ -21,11 +21,14 @@ RequestProblem
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 # A field's name comes from the caller where it is one too many; and one request should not fill a screen.
 _MAX_FIELD_CHARACTERS = 200
 _MAX_FIELDS = 20
+_AGAIN: Mapping[str, str] = {"retry-after": "1"}
+# What is left of the body will not be read.
+_CLOSE: Mapping[str, str] = {"connection": "close"}
 
 
 @dataclass(frozen=True)
@@ -37,16 +40,26 @@ class FieldProblem:
 
 
 class RequestProblem(Exception):  # noqa: N818 - a tree of problems, named as callers see them
-    """A request that cannot be answered; `detail` is for the caller and repeats nothing that was sent."""
+    """A request that cannot be answered; `detail` is for the caller and repeats nothing that was sent.
+
+    reason: for the request's line in the log, which the caller does not see; empty where the class says it all.
+    always: headers of every answer of a class; `headers` are those of this one.
+    """
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
+    always: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
-        self, detail: str, fields: Sequence[FieldProblem] = (), headers: Mapping[str, str] | None = None
+        self,
+        detail: str,
+        fields: Sequence[FieldProblem] = (),
+        headers: Mapping[str, str] | None = None,
+        reason: str = "",
     ) -> None:
         self.detail = detail
         self.fields = tuple(fields)
-        self.headers: Mapping[str, str] = headers or {}
+        self.headers: Mapping[str, str] = {**self.always, **(headers or {})}
+        self.reason = reason
         super().__init__(detail)
 
     @property
@@ -77,12 +90,14 @@ class SlowBody(RequestProblem):
     """The body did not arrive in time."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
+    always = _CLOSE
 
 
 class TooLarge(RequestProblem):
     """The body is over the limit."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    always = _CLOSE
 
 
 class WrongType(RequestProblem):
@@ -119,24 +134,28 @@ class Unanswered(RequestProblem):
     """The language model behind the model gave no answer; why is told in one word."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+    always = _AGAIN
 
 
 class Busy(RequestProblem):
     """The request log takes no more for now; the same request may succeed in a second."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+    always = _AGAIN
 
 
 class NotRecorded(RequestProblem):
     """The journal could not keep the request, and its promise holds for every answer: so there is none."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+    always = _AGAIN
 
 
 class Full(RequestProblem):
     """As many requests are in the house as it takes; one more would only wait."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+    always = _AGAIN
 
 
 class TimedOut(RequestProblem):

@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import (
@@ -36,6 +37,13 @@ _NO_RECORDS = LogState(0, 0.0, 0, 0, 0)
 Lane = tuple[str, str]
 
 
+@dataclass(slots=True)
+class InFlight:
+    """How many requests are in the house, counted by who lets them in and told when somebody asks."""
+
+    requests: int = 0
+
+
 class VersionMetrics:
     """What one version's calls and guards count; labels are looked up once, not in every call."""
 
@@ -61,7 +69,9 @@ class Metrics:
     lane: the version that answers now; what is counted without a lane of its own is counted for this one.
     """
 
-    def __init__(self, bundle: Bundle, log_state: Callable[[], LogState]) -> None:
+    def __init__(
+        self, bundle: Bundle, log_state: Callable[[], LogState], in_flight: InFlight | None = None
+    ) -> None:
         # When each counter was made is of no use here, and would be a third of the lines.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.shared = SHARED_IN in os.environ
@@ -105,6 +115,14 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self._inside = in_flight or InFlight()
+        self._in_flight = Gauge(
+            "weighbridge_in_flight_requests",
+            "Requests under /v1/ that are not answered yet; serve.max_in_flight is the most of a process.",
+            _LANE,
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self._log = _LogMetrics(registry, log_state)
         if not self.shared:
             ProcessCollector(registry=registry)
@@ -121,6 +139,7 @@ class Metrics:
     def serves(self, bundle: Bundle) -> None:
         """From now on this version answers."""
         self._now.set(0)
+        self._in_flight.labels(*self.lane).set(0)
         self._log.forget(self.lane)
         self.lane = (bundle.model, bundle.version)
         self._now = self._info(bundle)
@@ -157,7 +176,8 @@ class Metrics:
         self._webhooks.labels(*self.lane, outcome).inc()
 
     def refresh(self) -> None:
-        """Bring the request log's numbers up to date."""
+        """Bring up to date what others count: requests in flight, and the request log's numbers."""
+        self._in_flight.labels(*self.lane).set(self._inside.requests)
         self._log.refresh(self.lane)
 
     @contextmanager

@@ -6,8 +6,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlops.serving.access.reasons import Reason
-from mlops.serving.access.refusals import FULL, TIMED_OUT, refuse, slow_body
-from mlops.serving.metrics import Metrics
+from mlops.serving.access.refusals import FULL, TIMED_OUT, refuse
+from mlops.serving.errors import SlowBody
+from mlops.serving.metrics import InFlight, Metrics
 
 # What the model has no part in is answered from memory at once, and is asked most when the house is full.
 _WORK = "/v1/"
@@ -51,25 +52,25 @@ class SecurityHeaders:
 class LimitInFlight:
     """Answers 503 to a request beyond `most` that are in the house, instead of letting it wait."""
 
-    def __init__(self, app: ASGIApp, most: int, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, most: int, metrics: Metrics, in_flight: InFlight | None = None) -> None:
         self._app = app
         self._most = most
         self._metrics = metrics
-        self._inside = 0
+        self._in_flight = in_flight or InFlight()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 503."""
         if scope["type"] != "http" or not scope["path"].startswith(_WORK):
             await self._app(scope, receive, send)
             return
-        if self._inside >= self._most:
+        if self._in_flight.requests >= self._most:
             await refuse(scope, receive, send, error=FULL, reason=Reason.FULL, metrics=self._metrics)
             return
-        self._inside += 1
+        self._in_flight.requests += 1
         try:
             await self._app(scope, receive, send)
         finally:
-            self._inside -= 1
+            self._in_flight.requests -= 1
 
 
 class Timeout:
@@ -141,7 +142,7 @@ class _Timed:
             if not self._slow or reader is None or reader.uncancel() > 0:
                 raise
             self._metrics.refused(Reason.SLOW_BODY)
-            raise slow_body() from None
+            raise SlowBody("the body did not arrive in time") from None
         finally:
             self._reader = None
         self._complete = not message.get("more_body", False)

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from mlops.serving.access.reasons import Reason
-from mlops.serving.errors import Forbidden, Full, RequestProblem, SlowBody, TimedOut, TooMany, Unknown
+from mlops.serving.errors import Forbidden, Full, RequestProblem, TimedOut, TooMany, Unknown
 from mlops.serving.metrics import Metrics
 from mlops.serving.middleware import problem
 
@@ -17,7 +17,7 @@ UNKNOWN = Unknown(
     headers={"www-authenticate": 'Bearer realm="weighbridge"'},
 )
 FORBIDDEN = Forbidden("this key or token is not for this route")
-FULL = Full("as many requests are in the house as it takes", headers={"retry-after": "1"})
+FULL = Full("as many requests are in the house as it takes")
 TIMED_OUT = TimedOut("there was no answer in time; the model may still be at it")
 
 
@@ -40,11 +40,6 @@ class Patience:
                 await asyncio.sleep(self._seconds)
             finally:
                 self._room += 1
-
-
-def slow_body() -> SlowBody:
-    """The refusal of a body that took too long; what is left of it will not be read."""
-    return SlowBody("the body did not arrive in time", headers={"connection": "close"})
 
 
 def too_many(retry_after_s: int, headers: Mapping[str, str]) -> TooMany:

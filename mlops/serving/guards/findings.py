@@ -52,4 +52,9 @@ class Findings:
         for flag, times in self._times.items():
             count(*self._found[flag], times)
         if self._problems:
-            raise Rejected("the policy refuses what these fields hold", self._problems)
+            refused = [flag for flag, (_, _, action) in self._found.items() if action is Action.REJECT]
+            raise Rejected(
+                "the policy refuses what these fields hold",
+                self._problems,
+                reason=", ".join(refused[:_MAX_PROBLEMS]),
+            )

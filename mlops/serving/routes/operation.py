@@ -24,11 +24,14 @@ def operation_routes(readiness: Readiness, metrics: Metrics, handler: Handler) -
     """Answer from memory, on the event loop, so that a busy model does not make the process look dead."""
     router = APIRouter(tags=["operation"])
 
+    # Some load balancers and watchers ask by HEAD.
+    @router.head("/health/live", include_in_schema=False)
     @router.get("/health/live")
     async def live() -> dict[str, str]:
         """Whether the process runs."""
         return {"status": "live"}
 
+    @router.head("/health/ready", include_in_schema=False)
     @router.get("/health/ready", responses={503: {"description": "Draining"}})
     async def ready() -> JSONResponse:
         """Whether the process wants requests."""

@@ -19,6 +19,7 @@ from mlops.serving.jobs.accept import accept, prefers_async
 from mlops.serving.jobs.jobs import Jobs
 from mlops.serving.metrics import Metrics
 
+_PLAIN = b"identity"
 # Those of the door and of its limits are described where they are on.
 _REFUSALS = (400, 408, 413, 415, 422, 500, 503, 504)
 _LATER: dict[int | str, dict[str, Any]] = {
@@ -109,7 +110,10 @@ def call_of(request: Request) -> Call:
 
 def form_of(request: Request, *taken: Form) -> Form:
     """How the body says that it is written; raises WrongType for what is not taken."""
-    kind, _, options = request.headers.get("content-type", "").partition(";")
+    sent: dict[bytes, bytes] = dict(request.scope["headers"])
+    if sent.get(b"content-encoding", _PLAIN).strip().lower() != _PLAIN:
+        raise WrongType("send the body as it is, without a content-encoding")
+    kind, _, options = sent.get(b"content-type", b"").decode("latin-1").partition(";")
     charset = options.partition("charset=")[2].strip(' "').lower()
     kind = kind.strip().lower()
     if kind not in taken or charset not in {"", "utf-8"}:

@@ -1,5 +1,7 @@
 """Every kind of bad request: refused by name, and nothing of it repeated."""
 
+import gzip
+
 import pytest
 from pydantic_core import to_json
 
@@ -120,6 +122,17 @@ class TestBadRequests:
         headers = {"content-type": kind} if kind else {}
         answer = shared_client.post("/v1/predict", content=to_json({"records": [good]}), headers=headers)
         assert answer.status_code == 415
+
+    @pytest.mark.parametrize("path", ["/v1/predict", "/v1/feedback"])
+    def test_what_is_compressed_is_told_so(self, shared_client, good, path):
+        body = gzip.compress(to_json({"records": [good]}))
+        answer = shared_client.post_json(body, path, **{"content-encoding": "GZIP"})
+        assert answer.status_code == 415
+        assert answer.json()["detail"] == "send the body as it is, without a content-encoding"
+
+    def test_what_says_that_it_is_not_compressed_is_taken(self, shared_client, good):
+        answer = shared_client.post_json({"records": [good]}, **{"content-encoding": "identity"})
+        assert answer.status_code == 200
 
     @pytest.mark.parametrize("path", ["/v1/predict", "/v1/feedback"])
     def test_a_body_over_the_limit(self, shared_client, path):

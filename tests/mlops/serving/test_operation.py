@@ -3,7 +3,13 @@
 import dataclasses
 import json
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+
+from evaluation.types import Outputs
+from mlops.serving.app import create_app
 from mlops.serving.logs import JsonLines
 
 SECRET = "s3cr3t-4711"
@@ -16,6 +22,8 @@ class TestOperation:
         client.app.state.readiness.draining = True
         assert client.get("/health/live").status_code == 200
         assert client.get("/health/ready").status_code == 503
+        assert client.request("HEAD", "/health/live").status_code == 200
+        assert client.request("HEAD", "/health/ready").status_code == 503
 
     def test_about_the_model(self, client, bundle):
         content = client.get("/model").json()
@@ -44,6 +52,29 @@ class TestOperation:
         assert client.metric("weighbridge_model_info", task="binary", **lane) == 1
         for name in ("queue_records", "lag_seconds", "written_records_total", "store_errors_total"):
             assert client.metric(f"weighbridge_log_{name}", **lane) is not None
+
+    def test_requests_in_flight_are_told(self, bundle, fake_model, memory_log, settings, open_client):
+        inside, leave = threading.Event(), threading.Event()
+
+        class Slow(fake_model):
+            def predict_rows(self, rows):
+                if rows[0][0] == 13:
+                    inside.set()
+                    leave.wait(60)
+                return Outputs(labels=np.ones(len(rows), dtype=int), scores=np.full(len(rows), 0.75))
+
+        with (
+            open_client(create_app(bundle, Slow(), memory_log, settings)) as client,
+            ThreadPoolExecutor() as pool,
+        ):
+            asked = pool.submit(client.post_json, {"record": {"age": 13}})
+            try:
+                assert inside.wait(60)
+                assert client.metric("weighbridge_in_flight_requests", version="3") == 1
+            finally:
+                leave.set()
+            assert asked.result().status_code == 200
+            assert client.metric("weighbridge_in_flight_requests", version="3") == 0
 
     def test_a_request_id_is_kept_if_harmless(self, client):
         for sent in ("order-17", "0:a.b_c"):

@@ -99,6 +99,7 @@ def test_a_body_that_never_comes_is_not_waited_for(servers, bundle, tmp_path):
                 answer += part
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"the body did not arrive in time" in answer
+        assert b"\r\nconnection: close\r\n" in answer.lower()
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ class DriftConfig(Section):
     )
     tolerance: float = Field(0.1, gt=0, lt=1, description="Distance (0 to 1) that is not worth an alarm.")
     ignore: tuple[str, ...] = Field(
-        (), description="Features, or `prediction` and `score`, that are not compared."
+        (), description="Features, or `prediction`, `score` and `sources`, that are not compared."
     )
 
 

@@ -33,7 +33,9 @@ def show(
 
     project = open_project(context)
     rows = project.request_log.read(model=project.policy.model, last=last)
-    table = Table("at (UTC)", "id", "version", "prediction", "score", "target", "ms", "inputs", box=None)
+    names = ["at (UTC)", "id", "version", "prediction", "score", "target", "ms", "inputs"]
+    looked_up = rows["sources"].list.len().sum() > 0
+    table = Table(*names, *(["sources"] if looked_up else []), box=None)
     inputs = [name for name in rows.columns if name.startswith("input.")]
     for row in rows.iter_rows(named=True):
         said = ", ".join(
@@ -49,11 +51,15 @@ def show(
             score,
             target,
         )
-        cut = said if len(said) <= _SHORT else said[:_SHORT] + "..."
+        found = [_cut(", ".join(dict.fromkeys(row["sources"] or ())))] if looked_up else []
         # As text: what a caller sent must not be taken for markup.
-        table.add_row(*(Text(cell) for cell in (*cells, f"{row['latency_ms']:.1f}", cut)))
+        table.add_row(*(Text(cell) for cell in (*cells, f"{row['latency_ms']:.1f}", _cut(said), *found)))
     console().print(table if rows.height else f"no request to '{project.policy.model}' is in the log")
     return 0
+
+
+def _cut(said: str) -> str:
+    return said if len(said) <= _SHORT else said[:_SHORT] + "..."
 
 
 def erase(

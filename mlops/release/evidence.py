@@ -21,6 +21,8 @@ from evaluation.answers import Answers
 from evaluation.errors import UserError
 from evaluation.types import FloatArray, Outputs
 from mlops.packaging.bundle import RANGES, REFERENCE
+from monitoring.profiles.sources import IDS
+from monitoring.store.base import SOURCES, sources_of
 
 PREDICTIONS, LATENCY = "predictions.parquet", "latency.parquet"
 VARIANTS, PAIRS = "variants.parquet", "pairs.parquet"
@@ -98,6 +100,29 @@ def _columns(prefix: str, outputs: Outputs) -> list[pl.Series]:
         pl.Series(prefix + _ROW_PROBLEM + name, problems.tolist(), dtype=pl.String)
         for name, problems in outputs.row_problems.items()
     ]
+
+
+def write_reference(inputs: pl.DataFrame, target: pl.Series, said: Outputs, folder: Path) -> None:
+    """Keep what the model saw and said of some rows, for monitoring to compare with."""
+    scores = said.scores if said.scores is not None and said.scores.ndim == 1 else None
+    table = inputs.select(pl.all().name.prefix("input.")).with_columns(
+        series("prediction", said.labels),
+        pl.Series("score", scores if scores is not None else np.full(len(target), None), dtype=pl.Float64),
+        target.alias("target"),
+        pl.lit(None, dtype=pl.Float64).alias("latency_ms"),
+    )
+    if said.facts is not None:
+        table = table.with_columns(_sources(said.facts, said.labels))
+    table.write_parquet(folder / REFERENCE, compression="zstd")
+
+
+def _sources(facts: pl.DataFrame, labels: NDArray[Any]) -> pl.Series:
+    """As the log has them; of a case without an answer, which is in no log, none are known."""
+    kept = [
+        None if label is None or (ids := sources_of(row)) is None else list(ids)
+        for label, row in zip(labels, facts.to_dicts(), strict=True)
+    ]
+    return pl.Series(SOURCES, kept, dtype=IDS)
 
 
 def series(name: str, values: NDArray[Any]) -> pl.Series:

@@ -22,7 +22,7 @@ from mlops.serving.log.writer import RequestLogWriter
 from mlops.serving.schemas import Asked, Label, validate
 from mlops.serving.tracing import UNTRACED, Steps
 from mlops.serving.version import ServedVersion
-from monitoring.store.base import LabelRecord, RequestRecord
+from monitoring.store.base import LabelRecord, RequestRecord, sources_of
 from monitoring.store.base import Usage as LoggedUsage
 
 _LOG = logging.getLogger("weighbridge.handler")
@@ -253,14 +253,16 @@ class Handler:
                 flags,
                 caller,
                 usage,
+                sources,
             )
-            for row, id_, label, score, flags, usage in zip(
+            for row, id_, label, score, flags, usage, sources in zip(
                 rows,
                 answered.ids,
                 answered.said.labels,
                 answered.said.scores,
                 answered.flags,
                 _usages(answered.said),
+                _sources(answered.said),
                 strict=True,
             )
         ]
@@ -271,6 +273,13 @@ def _usages(said: Said) -> Iterable[LoggedUsage | None]:
     if not said.facts:
         return [None] * len(said.labels)
     return [LoggedUsage(**{name: facts.get(name) for name in _TOOK}) for facts in said.facts]
+
+
+def _sources(said: Said) -> Iterable[tuple[str, ...] | None]:
+    """What each text was given to go on; nothing is known of other answers."""
+    if not said.facts:
+        return [None] * len(said.labels)
+    return map(sources_of, said.facts)
 
 
 async def _read(version: ServedVersion, body: bytes, form: Form) -> Asked:

@@ -7,8 +7,10 @@ import polars as pl
 from evaluation.types import Estimate, Form, Verdict
 from monitoring.checks.base import CONFIDENCE, WatchContext, inconclusive, judge
 from monitoring.columns import as_classes, as_numbers, filled, is_number
-from monitoring.profiles.compare import Distance, compare_categories, compare_numbers
+from monitoring.profiles.compare import Distance, compare_categories, compare_numbers, compare_sets
+from monitoring.profiles.sources import IDS, Answered, measure_sources
 from monitoring.profiles.text import is_text, measure_texts
+from monitoring.store.base import SOURCES
 from monitoring.types import Finding, Severity
 from monitoring.windows import INPUT_PREFIX
 
@@ -35,7 +37,7 @@ class Drift:
     name: str = NAME
 
     def look(self, context: WatchContext) -> tuple[Finding, ...]:
-        """One finding a column, of texts one for each thing that is measured of them; its method tells its error."""
+        """One finding a column, of texts and sources one for each thing measured; its method tells its error."""
         pairs = [pair for subject in _subjects(context) for pair in _pairs(subject, context)]
         error = context.alarm_error / max(1, len(pairs))
         return tuple(_look_at(pair, context, error) for pair in pairs)
@@ -43,7 +45,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two columns to compare; `aspect` is what was measured of texts, empty for the column itself."""
+    """Two columns to compare; `aspect` is what was measured of texts or sources, empty for the column itself."""
 
     subject: str
     reference: pl.Series
@@ -56,17 +58,35 @@ class _Pair:
 
 
 def _subjects(context: WatchContext) -> list[str]:
-    """Columns to compare: every feature, the prediction, and the score where the task has one."""
+    """Columns to compare: every feature, the prediction, the score where the task has one, sources where there are."""
     known = dict.fromkeys([*context.reference.columns, *context.current.columns])
     features = [name for name in known if name.startswith(INPUT_PREFIX)]
     outputs = ["prediction", "score"] if context.task.form is Form.CLASS else ["prediction"]
-    ignored = context.config.drift.ignore
-    return [name for name in (*features, *outputs) if name.removeprefix(INPUT_PREFIX) not in ignored]
+    if any(_any_source(frame) for frame in (context.reference, context.current)):
+        outputs.append(SOURCES)
+    return [name for name in (*features, *outputs) if not _ignored(name, context)]
+
+
+def _ignored(name: str, context: WatchContext) -> bool:
+    return name.removeprefix(INPUT_PREFIX) in context.config.drift.ignore
+
+
+def _any_source(frame: pl.DataFrame) -> bool:
+    column = _column(frame, SOURCES)
+    return column.dtype == IDS and bool((column.list.len() > 0).any())
+
+
+def _texts(frame: pl.DataFrame) -> list[str]:
+    return [name for name in frame.columns if name.startswith(INPUT_PREFIX) and is_text(frame[name])]
 
 
 def _pairs(subject: str, context: WatchContext) -> list[_Pair]:
     """The column in reference and window, or what is measured of texts in both."""
     reference, current = _column(context.reference, subject), _column(context.current, subject)
+    if subject == SOURCES and reference.dtype == IDS:
+        asked = [name for name in _texts(context.reference) if not _ignored(name, context)]
+        sides = (Answered.of(frame, asked) for frame in (context.reference, context.current))
+        return [_Pair(subject, *both, aspect) for aspect, both in measure_sources(*sides).items()]
     is_class = subject == "prediction" and context.task.form is Form.CLASS
     if is_class or not is_text(reference) or current.dtype != pl.String or current.is_empty():
         return [_Pair(subject, reference, current)]
@@ -85,7 +105,10 @@ def _look_at(pair: _Pair, context: WatchContext, error: float) -> Finding:
         problem = _problem(reference, current, is_class=is_class)
     if problem:
         return inconclusive(NAME, pair.name, problem, n=current.len())
-    if is_class or not (is_number(reference) and is_number(current)):
+    if reference.dtype == IDS:
+        method = "largest difference of shares of sets"
+        found = compare_sets(reference.drop_nulls().to_list(), current.drop_nulls().to_list(), error=error)
+    elif is_class or not (is_number(reference) and is_number(current)):
         method = "largest difference of category shares"
         found = compare_categories(
             as_classes(reference).to_list(), as_classes(current).to_list(), error=error
@@ -93,7 +116,7 @@ def _look_at(pair: _Pair, context: WatchContext, error: float) -> Finding:
     else:
         method = "two-sample Kolmogorov-Smirnov"
         found = compare_numbers(as_numbers(reference), as_numbers(current), error=error)
-    return _judge(pair.name, found, f"{method}, lower limit at error {error:.2g}", context)
+    return _judge(pair, found, f"{method}, lower limit at error {error:.2g}", context)
 
 
 def _column(frame: pl.DataFrame, subject: str) -> pl.Series:
@@ -113,16 +136,17 @@ def _problem(reference: pl.Series, current: pl.Series, *, is_class: bool) -> str
         return "neither the reference nor the window holds a value"
     if any(series.dtype.is_temporal() for series in both):
         return "a date moves on without drifting; name it in monitor.drift.ignore"
-    if any(series.dtype.is_nested() or series.dtype == pl.Object for series in both):
+    comparable = all(series.dtype == IDS for series in both)
+    if not comparable and any(series.dtype.is_nested() or series.dtype == pl.Object for series in both):
         return f"{reference.dtype} and {current.dtype} are not compared"
     if all(has_values) and is_number(reference) != is_number(current) and not is_class:
         return f"{reference.dtype} in the reference but {current.dtype} in the window"
     return None
 
 
-def _judge(subject: str, found: Distance, method: str, context: WatchContext) -> Finding:
+def _judge(pair: _Pair, found: Distance, method: str, context: WatchContext) -> Finding:
     bound = context.config.drift.tolerance
-    estimate = Estimate(found.value, found.low, found.high, context.current.height, CONFIDENCE, method)
+    estimate = Estimate(found.value, found.low, found.high, pair.current.len(), CONFIDENCE, method)
     verdict = judge(estimate, at_most=bound)
     says = {
         Verdict.FAIL: f"has moved by at least {found.low:.3f}",
@@ -135,17 +159,17 @@ def _judge(subject: str, found: Distance, method: str, context: WatchContext) ->
     )
     return Finding(
         check=NAME,
-        subject=subject,
+        subject=pair.name,
         verdict=verdict,
         severity=Severity.WARNING if verdict is Verdict.FAIL else Severity.INFO,
-        message=f"{_title(subject)} {says[verdict]} ({evidence})",
+        message=f"{_title(pair.name)} {says[verdict]} ({evidence})",
         estimate=estimate,
         bound=bound,
         detail={
             "event": found.event,
             "reference_share": found.reference_share,
             "current_share": found.current_share,
-            "reference_rows": context.reference.height,
+            "reference_rows": pair.reference.len(),
         },
     )
 

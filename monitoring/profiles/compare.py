@@ -2,7 +2,8 @@
 
 The distance is the largest difference between the two samples' shares of any one event: for numbers the
 events "missing or at most x" (the two-sample Kolmogorov-Smirnov distance with missing values placed below
-every number), for categories the events "is this category", "is missing" and "was not seen before".
+every number), for categories the events "is this category", "is missing" and "was not seen before", for sets of
+names the events "has this name" and "has none".
 
 Two different claims are made, so the two limits hold at different errors:
 
@@ -21,7 +22,7 @@ and a window of one hour differs from the reference without any drift.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import log, sqrt
 from statistics import NormalDist
@@ -105,14 +106,45 @@ def compare_categories(
     new_counts = np.array([new[name] for name in names] + [sum(name not in seen for name in current)])
     old_rows = np.array([len(reference)] * len(names) + [len(fresh)])
     new_rows = np.full_like(old_rows, len(current))
+    events = [*map(_is, names), "was not seen before"]
+    return _furthest(events, (old_counts, old_rows), (new_counts, new_rows), error=error)
+
+
+def compare_sets(
+    reference: Sequence[Collection[str]], current: Sequence[Collection[str]], *, error: float
+) -> Distance:
+    """Compare m with n sets of names, both not empty, by the share of sets that have each name, and that have none.
+
+    >>> compare_sets([["a", "b"], ["a"]] * 50, [["b"]] * 100, error=0.05).event
+    "has 'a'"
+    """
+    old, new = (Counter(name for names in sets for name in set(names)) for sets in (reference, current))
+    names = list(old | new)
+    sides = [
+        (np.array([*(found[name] for name in names), sum(not each for each in sets)]), len(sets))
+        for found, sets in ((old, reference), (new, current))
+    ]
+    events = [*(f"has '{name[:60]}'" for name in names), "has none"]
+    return _furthest(events, *((counts, np.full_like(counts, rows)) for counts, rows in sides), error=error)
+
+
+def _furthest(
+    events: Sequence[str],
+    old: tuple[FloatArray, FloatArray],
+    new: tuple[FloatArray, FloatArray],
+    *,
+    error: float,
+) -> Distance:
+    """The event whose share differs most; counts and rows of each, in reference and window."""
+    (old_counts, old_rows), (new_counts, new_rows) = old, new
     gaps = np.abs(new_counts / new_rows - old_counts / old_rows)
     top = int(np.argmax(gaps))
-    lows = _share_gap_limits((new_counts, new_rows), (old_counts, old_rows), error / (4 * len(gaps)))
+    lows = _share_gap_limits(new, old, error / (4 * len(gaps)))
     return Distance(
         value=float(gaps[top]),
         low=float(max(0.0, lows.max())),
         high=float(min(1.0, (gaps + _Z95 / 2 * np.sqrt(1 / new_rows + 1 / old_rows)).max())),
-        event=_is(names[top]) if top < len(names) else "was not seen before",
+        event=events[top],
         reference_share=float(old_counts[top] / old_rows[top]),
         current_share=float(new_counts[top] / new_rows[top]),
     )

@@ -59,7 +59,7 @@ def measure_texts(reference: pl.Series, current: pl.Series) -> Mapping[str, Meas
     order = np.random.Generator(np.random.PCG64(0)).permutation(reference.len())
     known, rest = reference[order[::2]].to_list(), reference[order[1::2]].to_list()
     given = current.to_list()
-    vocabulary = {word for text in known if text for word in _words(text)}
+    vocabulary = {word for text in known if text for word in words_of(text)}
     found = {
         "length": Measured(_lengths(reference.to_list()), _lengths(given)),
         "new words": Measured(_new(rest, vocabulary), _new(given, vocabulary)),
@@ -71,12 +71,17 @@ def measure_texts(reference: pl.Series, current: pl.Series) -> Mapping[str, Meas
     return found
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """Its words in lower case, in order.
+
+    >>> words_of("A red mug!")
+    ['a', 'red', 'mug']
+    """
     return _WORD.findall(text.lower())
 
 
 def _lengths(texts: Sequence[str | None]) -> FloatArray:
-    return np.array([np.nan if text is None else len(_words(text)) for text in texts], dtype=np.float64)
+    return np.array([np.nan if text is None else len(words_of(text)) for text in texts], dtype=np.float64)
 
 
 def _new(texts: Sequence[str | None], vocabulary: set[str]) -> FloatArray:
@@ -85,7 +90,7 @@ def _new(texts: Sequence[str | None], vocabulary: set[str]) -> FloatArray:
     def share(text: str | None) -> float:
         if text is None:
             return np.nan
-        words = _words(text)
+        words = words_of(text)
         return sum(word not in vocabulary for word in words) / len(words) if words else 0.0
 
     return np.array([share(text) for text in texts], dtype=np.float64)

@@ -1,11 +1,16 @@
 """What a request log is, whoever stores it."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 import polars as pl
+
+SOURCES = "sources"
+# A row of the log stays small, whatever a chain calls its documents.
+_MOST_SOURCES, _MOST_CHARACTERS, _DIGEST = 100, 200, 16
 
 
 @dataclass(slots=True)
@@ -25,7 +30,8 @@ class RequestRecord:
 
     `id` is what a label is joined on; `inputs` holds the features as the model got them.
     guards: what the server's guards said of the row, by name; caller: who asked, None without access control.
-    usage: what a text took, None of other answers.
+    usage: what a text took, None of other answers; sources: ids of the documents that it was given, best first, as
+    `sources_of` bounds them, None where they are not known.
     """
 
     id: str
@@ -40,6 +46,28 @@ class RequestRecord:
     guards: tuple[str, ...] = ()
     caller: str | None = None
     usage: Usage | None = None
+    sources: tuple[str, ...] | None = None
+
+
+def sources_of(facts: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What is known of the documents behind a text, None where nothing is: passages may have come without ids.
+
+    At most a hundred ids of at most 200 characters: the end of a longer one gives way to its digest.
+
+    >>> sources_of({"sources": ["moby-dick.txt"]}), sources_of({"sources": [], "contexts": ["Call me"]})
+    (('moby-dick.txt',), None)
+    """
+    found = facts.get(SOURCES)
+    if found is None or (not found and facts.get("contexts")):
+        return None
+    return tuple(map(_bounded, found[:_MOST_SOURCES]))
+
+
+def _bounded(source: str) -> str:
+    if len(source) <= _MOST_CHARACTERS:
+        return source
+    digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    return f"{source[: _MOST_CHARACTERS - _DIGEST - 1]}~{digest}"
 
 
 @dataclass(frozen=True)
@@ -89,8 +117,9 @@ class RequestLog(Protocol):
         """Read the newest records, oldest first, joined with their labels.
 
         Columns: id, at (UTC datetime), version, release_id, latency_ms, prediction, score, guards (a list of
-        text), caller, prompt_tokens, completion_tokens, cost and finish_reason (of texts), target (null until a
-        label has come), and one column per input feature under its own name, prefixed `input.`.
+        text), caller, prompt_tokens, completion_tokens, cost and finish_reason (of texts), sources (a list of text,
+        null where not known), target (null until a label has come), and one column per input feature under its own
+        name, prefixed `input.`.
         An empty log gives an empty frame with the columns that do not depend on the model.
         """
         ...

@@ -34,16 +34,18 @@ REQUESTS = pl.Schema(
         "completion_tokens": pl.Int64(),
         "cost": pl.Float64(),
         "finish_reason": pl.String(),
+        "sources": pl.List(pl.String()),
         "day": pl.Date(),
     }
 )
 _USAGE = ("prompt_tokens", "completion_tokens", "cost", "finish_reason")
-_LATER = ("guards", "caller", *_USAGE)
+_LATER = ("guards", "caller", *_USAGE, "sources")
 LABELS = pl.Schema({"at": _AT, "id": pl.String(), "target": pl.String(), "day": pl.Date()})
 # A label's clock may be behind the server's that wrote the request.
 _CLOCK_SKEW = timedelta(days=1)
 _FIXED = (
-    "id", "at", "version", "release_id", "latency_ms", "prediction", "score", "guards", "caller", *_USAGE, "target",
+    "id", "at", "version", "release_id", "latency_ms", "prediction", "score", "guards", "caller", *_USAGE, "sources",
+    "target",
 )  # fmt: skip
 
 
@@ -64,7 +66,7 @@ def _times(values: Sequence[datetime]) -> pl.Series:
     return pl.Series("at", utc, dtype=_AT)
 
 
-def _lists(values: Sequence[Sequence[str]]) -> pl.Series:
+def _lists(values: Sequence[Sequence[str] | None]) -> pl.Series:
     """Lists of text as a column; by way of Arrow, as Polars would make a column of each."""
     import pyarrow as pa
 
@@ -131,6 +133,7 @@ class DeltaRequestLog:
             "guards": _lists([record.guards for record in records]),
             "caller": [record.caller for record in records],
             **_usage(records),
+            "sources": _lists([record.sources for record in records]),
         }
         columns = (pl.Series(name, values, REQUESTS[name]) for name, values in rest.items())
         frame = pl.DataFrame([_times([record.at for record in records]), *columns])

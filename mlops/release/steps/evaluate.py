@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from evaluation.advice.collect import weaknesses
@@ -26,7 +25,7 @@ from mlops.project import Project
 from mlops.registry.client import Alias, ModelVersion
 from mlops.registry.promote import fetch_bundle
 from mlops.release.asking import REPLIES, ask_holdout, repeated
-from mlops.release.evidence import series, write_answers
+from mlops.release.evidence import write_answers, write_reference
 from mlops.release.journal import Step
 from mlops.release.ledger import allowance_for
 from mlops.release.run import Fraction, Release, StepDone
@@ -109,9 +108,8 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         "judges": [standing.as_json() for standing in judged.standings],
         **measurements_to_json(found),
     }
-    _keep_reference(
-        release, rows.select(_inputs(model)), rows[target], outputs.at(places * policy.gate.repeats)
-    )
+    sampled = outputs.at(places * policy.gate.repeats)
+    write_reference(rows.select(_inputs(model)), rows[target], sampled, release.folder)
     write_whole(release.folder / "evaluation.json", json.dumps(content, indent=1, allow_nan=False).encode())
     against = f"against champion version {champion.version.version}" if champion else "no champion yet"
     return StepDone(
@@ -225,15 +223,3 @@ def ask_champion(release: Release) -> Champion | None:
         return Champion(version, model, ask_holdout(project, model))
     except WeighbridgeError as error:
         return Champion(version, problem=error.found)
-
-
-def _keep_reference(release: Release, inputs: pl.DataFrame, target: pl.Series, said: Outputs) -> None:
-    """What the model saw and said of some rows, in the columns of the request log, for monitoring to compare with."""
-    scores = said.scores if said.scores is not None and said.scores.ndim == 1 else None
-    table = inputs.select(pl.all().name.prefix("input.")).with_columns(
-        series("prediction", said.labels),
-        pl.Series("score", scores if scores is not None else np.full(len(target), None), dtype=pl.Float64),
-        target.alias("target"),
-        pl.lit(None, dtype=pl.Float64).alias("latency_ms"),
-    )
-    table.write_parquet(release.folder / "reference.parquet", compression="zstd")

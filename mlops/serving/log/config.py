@@ -43,7 +43,8 @@ class LogConfig(Section):
         None, ge=timedelta(days=1), description="Days older than this are removed; absent keeps everything."
     )
     redact: dict[str, Redaction] = Field(
-        default_factory=dict, description="Input fields that are not written as they came."
+        default_factory=dict,
+        description="Input fields, or `sources` of texts, that are not written as they came.",
     )
     subject: str = Field(
         IDS, min_length=1, description="The input field that names whom a row is about, or `ids`."

@@ -15,7 +15,7 @@ from evaluation.errors import UserError
 from evaluation.files import write_secret
 from mlops.decision.keys import keys_dir, no_access
 from mlops.serving.log.config import IDS, LOG_KEY, LogConfig, Redaction
-from monitoring.store.base import RequestRecord
+from monitoring.store.base import SOURCES, RequestRecord
 from monitoring.store.columns import spoken
 
 _LOG = logging.getLogger("weighbridge.request_log")
@@ -48,7 +48,10 @@ class Privacy:
         if not self._redact:
             return records
         self._look(records)
-        return [replace(record, inputs=self._cleaned(record.inputs)) for record in records]
+        return [
+            replace(record, inputs=self._cleaned(record.inputs), sources=self._sources(record.sources))
+            for record in records
+        ]
 
     def names(self, subject: str, field: str) -> frozenset[str]:
         """What a subject may be called in the log: as callers say it, and hashed where the policy says so."""
@@ -61,7 +64,8 @@ class Privacy:
         if self._looked or not records:
             return
         self._looked = True
-        if unknown := sorted(set(self._redact) - set(records[0].inputs)):
+        known = {*records[0].inputs, *([SOURCES] if records[0].sources is not None else [])}
+        if unknown := sorted(set(self._redact) - known):
             _LOG.warning(
                 "the policy redacts fields that the model does not have", extra={"facts": {"fields": unknown}}
             )
@@ -72,6 +76,13 @@ class Privacy:
             if (said := spoken(kept.get(name))) is not None:
                 kept[name] = self._changed(said, how)
         return kept
+
+    def _sources(self, ids: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        how = self._redact.get(SOURCES)
+        if how is None or ids is None:
+            return ids
+        kept = [self._changed(id_, how) for id_ in ids]
+        return None if how is Redaction.DROP else tuple(id_ for id_ in kept if id_ is not None)
 
     def _changed(self, said: str, how: Redaction) -> str | None:
         match how:

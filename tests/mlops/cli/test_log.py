@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -80,6 +81,18 @@ def test_show_prints_the_newest_rows(log, serve, capsys):
     assert [line.split()[2] for line in lines[1:]] == ["r3", "r4"]
     assert "age=4, note=[bold]x" in lines[2]
     assert lines[2].split()[3:8] == ["3", "1", "0.75", "1", "12.2"]
+
+
+def test_show_names_the_documents_of_texts_once_each(log, serve, capsys):
+    many = tuple(f"document-{number}" for number in range(9))
+    found = [("a.txt", "b.txt", "a.txt"), (), None, many]
+    serve([replace(record(f"r{number}"), sources=ids) for number, ids in enumerate(found)])
+    assert log("show") == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split()[-1] == "sources"
+    shown = [line[head.index("sources") :].strip() for line in lines]
+    assert shown[:3] == ["a.txt, b.txt", "", ""]
+    assert " ".join(shown[3:]) == ", ".join(many)[:60] + "..."
 
 
 def test_show_on_an_empty_log(log, capsys):

@@ -6,7 +6,7 @@ import pytest
 
 from evaluation.answers import Answers
 from evaluation.types import Outputs
-from mlops.release.evidence import read_answers, write_answers
+from mlops.release.evidence import read_answers, write_answers, write_reference
 
 TEXTS = Outputs(
     labels=np.array(["a mug", None, "ein Krug \U0001f3fa"], dtype=object),
@@ -65,3 +65,23 @@ def test_texts_of_which_none_could_be_had_are_texts(tmp_path) -> None:
     )
     assert read_answers(tmp_path).challenger.labels.tolist() == [None, None, None]
     assert pl.read_parquet_schema(tmp_path / "predictions.parquet")["label"] == pl.String
+
+
+def test_the_reference_holds_what_texts_were_given_as_the_log_would(tmp_path) -> None:
+    inputs = pl.DataFrame({"question": ["a", "b", "c", "d"]})
+    facts = pl.DataFrame(
+        {"sources": [["x" * 300], ["y"], [], []], "contexts": [["one"], [], [], ["of a document without id"]]}
+    )
+    said = Outputs(np.array(["A.", None, "C.", "D."], dtype=object), facts=facts)
+    write_reference(inputs, pl.Series(["t"] * 4), said, tmp_path)
+    found = pl.read_parquet(tmp_path / "reference.parquet")
+    [first, *rest] = found["sources"].to_list()
+    assert ([len(each) for each in first], rest) == ([200], [None, [], None])
+    assert found["input.question"].to_list() == ["a", "b", "c", "d"]
+
+
+def test_the_reference_of_other_models_has_no_sources(tmp_path) -> None:
+    write_reference(pl.DataFrame({"x": [1.0]}), pl.Series([1]), Outputs(np.array([1])), tmp_path)
+    assert pl.read_parquet_schema(tmp_path / "reference.parquet").names() == [
+        "input.x", "prediction", "score", "target", "latency_ms",
+    ]  # fmt: skip

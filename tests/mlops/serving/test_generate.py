@@ -107,6 +107,18 @@ def test_it_is_in_the_log_and_its_label_is_a_text(text_client, memory_log) -> No
     assert (record.label, record.score, record.inputs) == ("red mug", None, {"title": "RED MUG"})
     assert label.label == "A mug."
     assert record.usage == Usage(7, 3, 0.25, "stop")
+    assert record.sources == ("d-1", "d-2")
+
+
+def test_the_log_bounds_what_it_keeps_of_sources_and_the_answer_does_not(text_client, memory_log) -> None:
+    ids = [f"{number}-{'x' * 300}" for number in range(150)]
+    client, _ = text_client(sources=ids)
+    answer = client.post_json({"records": [{"title": "RED MUG"}]}, "/v1/generate")
+    assert answer.json()["generations"][0]["sources"] == ids
+    client.__exit__(None, None, None)
+    [record] = memory_log.records
+    assert len(record.sources) == 100
+    assert {len(each) for each in record.sources} == {200}
 
 
 def test_a_language_model_that_gives_no_answer_is_503_and_not_in_the_log(text_client, memory_log) -> None:

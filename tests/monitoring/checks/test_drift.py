@@ -157,3 +157,76 @@ def test_without_drift_the_alarms_of_a_month_stay_within_the_budget(make_context
             alarms += any(finding.verdict is FAIL for finding in Drift().look(context))
     allowed = months * budget
     assert alarms <= allowed + 2.33 * math.sqrt(allowed)
+
+
+IDS = pl.List(pl.String)
+_SOURCES = ["sources: number", "sources: documents", "sources: new"]
+
+
+def _looked_up(rows, seed, **columns):
+    rng = np.random.default_rng(seed)
+    found = pl.Series(
+        [[f"d-{name}" for name in rng.choice(50, 3, replace=False)] for _ in range(rows)], dtype=IDS
+    )
+    return {"sources": found, "score": None, **columns}
+
+
+def _texts(make_context, make_frame, **columns):
+    reference = make_frame(3000, seed=1, **_looked_up(3000, 1))
+    current = make_frame(_ROWS, seed=2, **_looked_up(_ROWS, 2, **columns))
+    return _by_subject(make_context(current, reference=reference, task=Task.RAG))
+
+
+def test_documents_that_answers_were_given_are_compared(make_context, make_frame):
+    found = _texts(make_context, make_frame)
+    assert {name: found[name].verdict for name in _SOURCES} == dict.fromkeys(_SOURCES, PASS)
+
+
+def test_a_retriever_that_finds_nothing_is_told_with_its_share(make_context, make_frame):
+    found = _texts(make_context, make_frame, sources=pl.Series([[]] * _ROWS, dtype=IDS))
+    assert (found["sources: number"].verdict, found["sources: number"].severity) == (FAIL, Severity.WARNING)
+    assert "is at most 0: 100.0% of the window, 0.0% of the reference" in found["sources: number"].message
+    assert "has none: 100.0% of the window" in found["sources: documents"].message
+
+
+def test_one_document_for_every_question_is_named(make_context, make_frame):
+    found = _texts(make_context, make_frame, sources=pl.Series([["d-7"]] * _ROWS, dtype=IDS))
+    assert found["sources: documents"].verdict is FAIL
+    assert "has 'd-7': 100.0% of the window" in found["sources: documents"].message
+
+
+def test_records_that_do_not_tell_their_sources_clear_nothing(make_context, make_frame):
+    for column in (pl.Series([None] * _ROWS, dtype=IDS), None):
+        found = _texts(make_context, make_frame, sources=column)
+        assert {found[name].verdict for name in _SOURCES} == {INCONCLUSIVE}
+        assert {found[name].estimate.n for name in _SOURCES} == {0}
+
+
+def test_a_reference_of_an_earlier_release_says_that_it_cannot_be_compared_with(make_context, make_frame):
+    found = _by_subject(make_context(make_frame(_ROWS, seed=2, **_looked_up(_ROWS, 2)), task=Task.RAG))
+    assert found["sources"].verdict is INCONCLUSIVE
+    assert "the reference has no such column" in found["sources"].message
+
+
+def test_models_that_look_nothing_up_and_policies_that_ignore_it_have_no_finding(make_context, make_frame):
+    nothing = {"sources": pl.Series([[]] * _ROWS, dtype=IDS)}
+    frame = make_frame(_ROWS, seed=2, **nothing)
+    assert not [name for name in _by_subject(make_context(frame, reference=frame)) if "sources" in name]
+    frame = make_frame(_ROWS, seed=2, **_looked_up(_ROWS, 2))
+    found = _by_subject(make_context(frame, reference=frame, drift={"ignore": ["sources"]}))
+    assert not [name for name in found if "sources" in name]
+
+
+def test_like_questions_are_looked_for_in_the_texts_that_are_compared(make_context, make_frame):
+    words = np.random.default_rng(5).choice(["red", "blue", "mug", "plate", "bowl", "cup"], (3000, 4))
+    asked = pl.Series([" ".join(row) for row in words])
+    assert asked.n_unique() > 1000
+    reference = make_frame(3000, seed=1, **_looked_up(3000, 1, **{"input.question": asked}))
+    current = make_frame(_ROWS, seed=2, **_looked_up(_ROWS, 2, **{"input.question": asked.head(_ROWS)}))
+    found = _by_subject(make_context(current, reference=reference, task=Task.RAG))
+    assert found["sources: like questions"].verdict is PASS
+    ignoring = make_context(current, reference=reference, task=Task.RAG, drift={"ignore": ["question"]})
+    assert [name for name in _by_subject(ignoring) if "sources" in name] == _SOURCES
+    # A question that is sent no more leaves nothing to compare, and says so.
+    gone = _by_subject(make_context(current.drop("input.question"), reference=reference, task=Task.RAG))
+    assert gone["sources: like questions"].verdict is INCONCLUSIVE

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, ks_2samp
 
-from monitoring.profiles.compare import compare_categories, compare_numbers, number_margin
+from monitoring.profiles.compare import compare_categories, compare_numbers, compare_sets, number_margin
 
 
 def _above(rate: float, runs: int) -> float:
@@ -154,3 +154,33 @@ def test_a_true_distance_at_the_bound_is_cleared_in_5_of_100_windows_at_most():
     )
     assert numbers / runs <= _above(0.05, runs)
     assert classes / runs <= _above(0.05, runs)
+
+
+class TestSets:
+    def test_a_name_counts_once_a_set_and_none_is_an_event(self):
+        found = compare_sets([["a", "b", "b"], ["a"]] * 50, [["a"], []] * 50, error=0.05)
+        assert (found.event, found.value) == ("has 'a'", 0.5)
+        found = compare_sets([["a"], ["b"]] * 50, [[], []] * 50, error=0.05)
+        assert (found.event, found.value, found.current_share) == ("has none", 1.0, 1.0)
+        assert found.low > 0.8
+
+    def test_sets_of_one_name_are_categories_but_for_what_was_not_seen(self):
+        rng = np.random.default_rng(3)
+        old, new = rng.choice(list("abcd"), 500), rng.choice(list("abcd"), 300, p=[0.4, 0.3, 0.2, 0.1])
+        sets = compare_sets([[name] for name in old], [[name] for name in new], error=1e-3)
+        kinds = compare_categories(old.tolist(), new.tolist(), error=1e-3)
+        assert (sets.value, sets.event) == (kinds.value, kinds.event.replace("is", "has"))
+        assert sets.low == pytest.approx(kinds.low)
+
+    def test_empty_sets_on_both_sides_have_not_moved(self):
+        found = compare_sets([[]] * 40, [[]] * 40, error=0.05)
+        assert (found.value, found.low) == (0.0, 0.0)
+
+    @pytest.mark.parametrize("names", [3, 200])
+    def test_without_drift_it_errs_as_rarely_as_it_says(self, names):
+        def draw(rows):
+            return [rng.choice(names, 3, replace=False).astype(str).tolist() for _ in range(rows)]
+
+        rng, runs, error = np.random.default_rng(names), 300, 0.05
+        alarms = sum(compare_sets(draw(200), draw(100), error=error).low > 0 for _ in range(runs))
+        assert alarms / runs <= _above(error, runs)

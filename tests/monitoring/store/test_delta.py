@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +13,13 @@ import pytest
 
 from evaluation.errors import EnvironmentProblem
 from monitoring.store import table, upkeep
-from monitoring.store.base import LabelRecord, RequestRecord, Usage
+from monitoring.store.base import LabelRecord, RequestRecord, Usage, sources_of
+from monitoring.store.delta import DeltaRequestLog
 
 START = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 FIXED = [
     "id", "at", "version", "release_id", "latency_ms", "prediction", "score", "guards", "caller",
-    "prompt_tokens", "completion_tokens", "cost", "finish_reason", "target",
+    "prompt_tokens", "completion_tokens", "cost", "finish_reason", "sources", "target",
 ]  # fmt: skip
 
 
@@ -71,6 +73,7 @@ def test_what_was_appended_is_read_oldest_first(log):
         "completion_tokens": None,
         "cost": None,
         "finish_reason": None,
+        "sources": None,
         "target": None,
         "input.age": 0,
     }
@@ -89,6 +92,48 @@ def test_what_a_text_took_stands_beside_it_and_of_what_is_not_told_nothing(log):
         (None, None, None, "length"),
         (None, None, None, None),
     ]
+
+
+def test_what_a_text_was_given_is_a_list_and_nothing_found_is_not_nothing_known(log):
+    told = [("moby-dick.txt", "Ä\u2028"), (), None]
+    log.append([dataclasses.replace(record(number), sources=ids) for number, ids in enumerate(told)])
+    log.append([record(3)])
+    assert log.read(model="lending")["sources"].to_list() == [["moby-dick.txt", "Ä\u2028"], [], None, None]
+
+
+@pytest.mark.parametrize(
+    ("facts", "kept"),
+    [
+        ({}, None),
+        ({"sources": None}, None),
+        ({"sources": []}, ()),
+        ({"sources": [], "contexts": []}, ()),
+        ({"sources": [], "contexts": ["a passage without an id"]}, None),
+        ({"sources": ["a", "b", "a"], "contexts": ["one"]}, ("a", "b", "a")),
+        ({"sources": [str(number) for number in range(500)]}, tuple(map(str, range(100)))),
+    ],
+)
+def test_what_is_kept_of_sources(facts, kept):
+    assert sources_of(facts) == kept
+
+
+def test_long_ids_are_cut_and_stay_apart():
+    (one, same, other) = sources_of({"sources": ["x" * 300 + "a", "x" * 300 + "a", "x" * 300 + "b"]})
+    assert one == same != other
+    assert {len(one), len(other)} == {200}
+    assert sources_of({"sources": ["x" * 200, "\ud800" * 201]})[0] == "x" * 200
+
+
+def test_a_table_of_an_earlier_version_is_read_and_gets_the_columns_that_came_later(log, tmp_path):
+    log.append([dataclasses.replace(record(0), sources=("lost with its column",))])
+    table = deltalake.DeltaTable(tmp_path / "log" / "requests")
+    later = ["guards", "caller", "prompt_tokens", "completion_tokens", "cost", "finish_reason", "sources"]
+    earlier = pl.scan_delta(table).drop(later).collect()
+    shutil.rmtree(tmp_path / "log" / "requests")
+    deltalake.write_deltalake(tmp_path / "log" / "requests", earlier, partition_by=["day"])
+    assert log.read(model="lending")["sources"].to_list() == [None]
+    DeltaRequestLog(tmp_path / "log").append([dataclasses.replace(record(1), sources=("a", "b"))])
+    assert log.read(model="lending")["sources"].to_list() == [None, ["a", "b"]]
 
 
 def test_a_moment_of_another_zone_is_stored_as_utc(log):

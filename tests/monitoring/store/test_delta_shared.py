@@ -1,5 +1,6 @@
 """The Delta Lake request log among several processes, and when its store fails."""
 
+import dataclasses
 import datetime as dt
 import multiprocessing
 
@@ -113,12 +114,14 @@ class TestFailures:
         assert log.read(model="lending").height == 5
 
     def test_values_stay_out_of_the_statistics_of_the_table(self, log, tmp_path):
-        log.append([record(0, name="Grace Hopper", label="granted")])
+        told = record(0, name="Grace Hopper", label="granted")
+        log.append([dataclasses.replace(told, sources=("cv-of-lovelace.txt",))])
         commits = (tmp_path / "log" / "requests" / "_delta_log").glob("*.json")
         text = "".join(path.read_text() for path in commits)
         assert "min.at" in text or "minValues" in text
         assert "Hopper" not in text
         assert "granted" not in text
+        assert "lovelace" not in text
 
 
 def test_a_table_that_was_made_anew_in_between_takes_the_rows_once(tmp_path, monkeypatch):

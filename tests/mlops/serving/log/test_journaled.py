@@ -96,7 +96,17 @@ def test_rows_and_labels_come_back_as_they_were_sent(make, log):
     rows = [
         RequestRecord("a", NOW, "lending", "3", "r", 1.5, "yes", 0.5, inputs, ("range",), "shop"),
         RequestRecord(
-            "b", NOW, "lending", "3", "r", 1.5, "a text", None, {}, usage=Usage(7, 3, 0.25, "stop")
+            "b",
+            NOW,
+            "lending",
+            "3",
+            "r",
+            1.5,
+            "a text",
+            None,
+            {},
+            usage=Usage(7, 3, 0.25, "stop"),
+            sources=("d",),
         ),
     ]
     asyncio.run(writer.record(rows))
@@ -112,6 +122,7 @@ def test_rows_and_labels_come_back_as_they_were_sent(make, log):
         (None, None, None, None),
         (7, 3, 0.25, "stop"),
     ]
+    assert found["sources"].to_list() == [None, ["d"]]
 
 
 def test_an_answer_waits_for_the_disk_and_not_for_the_table(make, log, tmp_path, wait_until):

@@ -3,6 +3,7 @@
 import datetime as dt
 import stat
 import threading
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -48,6 +49,26 @@ def keys(tmp_path, monkeypatch):
 )  # fmt: skip
 def test_what_is_written(how, value, written):
     assert cleaned(Privacy({"name": how}, b"Jefe"), name=value, age=1) == {"name": written, "age": 1}
+
+
+@pytest.mark.parametrize(
+    ("how", "written"),
+    [
+        (Redaction.DROP, None),
+        (Redaction.MASK, ("****************************",)),
+        (Redaction.HASH, (RFC_4231,)),
+    ],
+)
+def test_what_is_written_of_documents(how, written, caplog):
+    inputs = {"question": "Who?"}
+    record = RequestRecord(
+        "1", NOW, "m", "1", "r", 1.0, "A.", None, inputs, sources=("what do ya want for nothing?",)
+    )
+    (found,) = Privacy({"sources": how}, b"Jefe").clean([record])
+    assert (found.inputs, found.sources) == (inputs, written)
+    assert caplog.messages == []
+    (unknown,) = Privacy({"sources": how}, b"Jefe").clean([replace(record, sources=None)])
+    assert unknown.sources is None
 
 
 def test_a_field_that_was_not_sent_stays_away():

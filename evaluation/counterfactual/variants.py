@@ -130,6 +130,8 @@ def _from_template(
 ) -> _Say | None:
     """How a template reads in each group, with the case's texts in it as they are."""
     places = _PLACE.findall(template)
+    if _PERSON in places and not words.names:
+        return None
     numbered = iter(range(len(places)))
     named = _PLACE.sub(lambda match: _marked(match[1], next(numbered), case, words), template)
     say = _from_texts({column: named}, words)
@@ -142,7 +144,8 @@ def _from_template(
         if texts is None:
             return None
         parts = texts[column].split(_MARK)
-        parts[1::2] = [str(cases[places[int(number)]][case]) for number in parts[1::2]]
+        given = (cases[places[int(number)]][case] for number in parts[1::2])
+        parts[1::2] = ["" if value is None else str(value) for value in given]
         return {column: "".join(parts)}
 
     return filled
@@ -155,7 +158,7 @@ def _marked(place: str, number: int, case: int, words: WordList) -> str:
 def _templates(config: CounterfactualConfig, cases: pl.DataFrame, folder: Path) -> tuple[str, ...]:
     path = folder / (config.templates or "")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"no readable templates at {path}: {type(error).__name__}",

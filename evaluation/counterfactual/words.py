@@ -35,7 +35,8 @@ class WordList:
     """One attribute, its groups, and what distinguishes them in a text.
 
     unpaired: words of the attribute that stand for nothing in another group; a text that holds one is left alone.
-    names: given names that a template's `{person}` may stand for, all of the first group.
+    names: given names that a template's `{person}` may stand for, all of the first group; of a list of the user's, all
+    words with an initial capital.
 
     >>> gender = read_words("gender")
     >>> gender.groups, gender.rows[0].words
@@ -74,7 +75,8 @@ def read_words(name: str, folder: Path | None = None) -> WordList:
             next_step="correct gate.counterfactual.swap in weighbridge.yaml",
         )
     groups, rows = _read(path)
-    return checked(WordList(path.stem, groups, rows))
+    named = tuple(row.words[0] for row in rows if all(word[:1].isupper() for word in row.words))
+    return checked(WordList(path.stem, groups, rows, names=named))
 
 
 def _gender() -> WordList:

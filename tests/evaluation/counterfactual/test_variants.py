@@ -62,6 +62,24 @@ def test_a_template_names_a_person_and_leaves_the_case_alone(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["Anna,Ayse", "Max,Mehmet"], ["Mug for Anna", "Mug for Ayse", " for Max", " for Mehmet"]),
+        (["young,old"], []),
+    ],
+)
+def test_a_person_of_ones_own_list_is_one_of_its_names(
+    tmp_path: Path, rows: list[str], said: list[str]
+) -> None:
+    (tmp_path / "t.txt").write_bytes(b"\xef\xbb\xbf{title} for {person}\n")
+    (tmp_path / "own.csv").write_text("\n".join(["one,other", *rows]))
+    cases = pl.DataFrame({"title": ["Mug", None]})
+    found = variants(cases, config(swap=["own.csv"], templates="t.txt"), tmp_path)
+    assert found.frame["title"].to_list() == said
+    assert found.left_out == {"own": {} if said else {NO_WORD: 2}}
+
+
+@pytest.mark.parametrize(
     ("given", "content", "found"),
     [
         ({"columns": ["name"]}, "x", "no column 'name'"),

@@ -194,7 +194,7 @@ def rubric_of(judge: JudgeConfig, folder: Path) -> str:
         return judge.rubric or ""
     path = folder / judge.rubric_file
     try:
-        text = path.read_text(encoding="utf-8").strip()
+        text = path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"the rubric of judge '{judge.name}' could not be read: {judge.rubric_file}",

@@ -102,7 +102,7 @@ def _table(path: Path) -> pl.DataFrame:
                 # As text, so that a label such as 007 stays what it is.
                 return pl.read_csv(path, infer_schema=False)
             case ".jsonl" | ".ndjson":
-                lines = path.read_text(encoding="utf-8").splitlines()
+                lines = path.read_text(encoding="utf-8-sig").splitlines()
                 rows = [json.loads(line) for line in lines if line.strip()]
                 return pl.DataFrame(rows, infer_schema_length=None, strict=False)
             case ".parquet":

@@ -1,9 +1,10 @@
 """What measuring texts must be told: the `texts` section of weighbridge.yaml."""
 
+import re
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator
 
 from evaluation.section import Section
 from evaluation.text.ragas_config import RagasConfig
@@ -27,6 +28,9 @@ class TextConfig(Section):
     )
     words: tuple[int, int] | None = Field(None, description="Fewest and most words of an answer.")
     json_schema: str | None = Field(None, description="JSON schema of an answer, a file beside this one.")
+    pattern: str | None = Field(
+        None, description="Regular expression of Python's that a whole answer keeps to, such as `[A-Z].*[.]`."
+    )
     embeddings: str = Field(
         "minilm", description="minilm, or module:function that gives LangChain embeddings."
     )
@@ -46,6 +50,16 @@ class TextConfig(Section):
         None, description="A TOML file with words that state facts, in place of the list that comes with us."
     )
     _folder: Path = PrivateAttr(default_factory=Path)
+
+    @field_validator("pattern")
+    @classmethod
+    def _can_be_read(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            msg = f"no regular expression: {error}"
+            raise ValueError(msg) from None
+        return pattern
 
     @property
     def folder(self) -> Path:

@@ -111,7 +111,7 @@ def _attributes(own: str | None) -> dict[str, str]:
     """What each word claims; raises UserError where the user's file can't be read."""
     path = Path(__file__).with_name("attributes.toml") if own is None else Path(own)
     try:
-        kinds = tomllib.loads(path.read_text(encoding="utf-8")).values()
+        kinds = tomllib.loads(path.read_text(encoding="utf-8-sig")).values()
         return {word.lower(): line[0].lower() for kind in kinds for line in kind["words"] for word in line}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise UserError(

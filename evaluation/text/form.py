@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -108,6 +109,23 @@ def valid_by_schema(rows: TextRows) -> FloatArray:
     return np.array([_is_valid(validator, _parsed(answer)) for answer in rows.answers], dtype=np.float64)
 
 
+def matches_pattern(rows: TextRows) -> FloatArray:
+    """Share of answers that the regular expression of `texts.pattern` describes from beginning to end.
+
+    White space around an answer does not count. Raises UserError where the policy has none.
+
+    >>> from dataclasses import replace
+    >>> from evaluation.text.config import TextConfig
+    >>> answers = ["Title: A mug\\n", "A mug"]
+    >>> matches_pattern(replace(TextRows.of(answers), settings=TextConfig(pattern="Title: .+")))
+    array([1., 0.])
+    """
+    if rows.settings.pattern is None:
+        raise _unset("matches_pattern", "pattern", "'[A-Z].*[.]'")
+    described = re.compile(rows.settings.pattern).fullmatch
+    return np.array([described(answer.strip()) is not None for answer in rows.answers], dtype=np.float64)
+
+
 def language_as_expected(rows: TextRows) -> FloatArray:
     """Share of answers that py3langid takes for the language of `texts.language`; unsure below some ten words.
 
@@ -166,7 +184,7 @@ def _validator(path: Path) -> Any:
     from referencing import Registry
 
     try:
-        schema = json.loads(path.read_text(encoding="utf-8"))
+        schema = json.loads(path.read_text(encoding="utf-8-sig"))
         validator = validator_for(schema)
         validator.check_schema(schema)
     except (OSError, ValueError, SchemaError, TypeError, AttributeError) as error:
@@ -204,5 +222,6 @@ METRICS = (
     mean_of(repetition, higher_is_better=False),
     share_of(valid_json),
     share_of(valid_by_schema),
+    share_of(matches_pattern),
     share_of(language_as_expected),
 )

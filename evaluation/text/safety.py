@@ -123,7 +123,7 @@ def _severities(own: str | None) -> dict[str, float]:
     """Severity from 0 to 1 of listed words and phrases; raises NotInstalled or UserError where there is no list."""
     if own is not None:
         try:
-            lines = Path(own).read_text(encoding="utf-8").splitlines()
+            lines = Path(own).read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(
                 f"texts.toxic_words: {own} can't be read: {error}",

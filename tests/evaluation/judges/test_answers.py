@@ -213,5 +213,5 @@ def test_a_rubric_may_be_a_file(tmp_path: Path) -> None:
     (tmp_path / "rubric.txt").write_text(" \n")
     with pytest.raises(UserError, match="is empty"):
         rubric_of(judge, tmp_path)
-    (tmp_path / "rubric.txt").write_text("Is it polite?\n")
+    (tmp_path / "rubric.txt").write_text("Is it polite?\n", encoding="utf-8-sig")
     assert rubric_of(judge, tmp_path) == "Is it polite?"

@@ -24,7 +24,8 @@ def written(folder: Path, suffix: str, rows: list[dict[str, object]]) -> Path:
         case ".csv":
             table.write_csv(path)
         case ".jsonl":
-            table.write_ndjson(path)
+            # As some editors write it, with a mark of the encoding first.
+            path.write_text(table.write_ndjson(), encoding="utf-8-sig")
         case _:
             table.write_parquet(path)
     return path

@@ -56,7 +56,9 @@ def rows() -> TextRows:
         first_token_ms=random.uniform(10, 50, n).tolist(),
         latency_ms=random.uniform(60, 90, n).tolist(),
         cost=random.uniform(0, 1, n).tolist(),
-        settings=TextConfig(language="en", words=(3, 20), canary="canary", documents="right"),
+        settings=TextConfig(
+            language="en", words=(3, 20), pattern="(red|a).*", canary="canary", documents="right"
+        ),
     )
 
 

@@ -60,7 +60,9 @@ def test_facts_are_the_column_or_else_the_prompt_and_may_be_a_list_or_a_number()
 
 
 def test_the_users_own_words(tmp_path: Path) -> None:
-    (tmp_path / "own.toml").write_text('[scent]\nwords = [["vanilla"], ["rose", "roses"]]\n')
+    (tmp_path / "own.toml").write_text(
+        '[scent]\nwords = [["vanilla"], ["rose", "roses"]]\n', encoding="utf-8-sig"
+    )
     settings = TextConfig(attributes=str(tmp_path / "own.toml"), facts="given")
     rows = TextRows.of(["red vanilla", "Roses"], given=["rose", "rose"], settings=settings)
     assert invented_claims(rows).values.tolist() == [1, 0]

@@ -8,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from evaluation.errors import UserError
 from evaluation.text import form
@@ -48,7 +49,7 @@ TEXTS = [
 
 @pytest.fixture
 def schema(tmp_path: Path) -> Path:
-    (tmp_path / "answer.json").write_text(json.dumps(SCHEMA))
+    (tmp_path / "answer.json").write_text(json.dumps(SCHEMA), encoding="utf-8-sig")
     return tmp_path / "answer.json"
 
 
@@ -59,6 +60,27 @@ def test_json_and_schema(schema: Path) -> None:
     for (text, valid), found in zip(TEXTS, form.valid_by_schema(rows), strict=True):
         short = valid and len(text) < 100
         assert found == float(short and jsonschema.Draft202012Validator(SCHEMA).is_valid(json.loads(text)))
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        ("Title: A mug\nText: It is red.", True),
+        ("\nTitle: A mug\nText: It is red.\n", True),
+        ("Sure! Title: A mug\nText: It is red.", False),
+        ("Title: A mug\nText: It is red.\n\nAnything else?", False),
+        ("Title: \nText: red", False),
+        ("", False),
+    ],
+)
+def test_the_policys_own_form(answer: str, kept: bool) -> None:
+    settings = TextConfig(pattern="Title: .+\nText: .+")
+    assert form.matches_pattern(TextRows.of([answer], settings=settings)).tolist() == [float(kept)]
+
+
+def test_a_pattern_that_is_none_is_the_users_mistake() -> None:
+    with pytest.raises(ValidationError, match="no regular expression: missing"):
+        TextConfig(pattern="(a")
 
 
 @pytest.mark.parametrize("text", ["no json", '{"type": 3}', '"text"', "[]", '{"$schema": 7}'])
@@ -132,7 +154,8 @@ def test_an_unknown_language_is_the_users_mistake(language: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "scorer", [form.length_within_bounds, form.valid_by_schema, form.language_as_expected]
+    "scorer",
+    [form.length_within_bounds, form.valid_by_schema, form.matches_pattern, form.language_as_expected],
 )
 def test_what_the_policy_does_not_say_is_asked_for(scorer) -> None:
     with pytest.raises(UserError, match=r"in weighbridge\.yaml"):

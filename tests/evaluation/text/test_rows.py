@@ -133,7 +133,7 @@ def test_every_scorer_takes_no_answers(metric) -> None:
     cases = pl.DataFrame(schema=dict.fromkeys(("question", "right", "facts"), pl.String))
     told = {"ragas": {"judge": {}, "contexts": "right", "tool_calls": "right"}, "documents": "right"}
     settings = TextConfig.model_validate(
-        {"facts": "facts", "canary": "facts", "language": "en", "words": (1, 9), **told}
+        {"facts": "facts", "canary": "facts", "language": "en", "words": (1, 9), "pattern": ".*", **told}
     )
     if metric.name in ("valid_by_schema", "image_text_agreement"):
         pytest.skip("takes a file of the user's")

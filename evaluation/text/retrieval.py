@@ -55,6 +55,19 @@ def retrieval_recall_at_5(rows: TextRows) -> FloatArray:
     return _recall(rows, 5)
 
 
+def retrieval_recall_at_10(rows: TextRows) -> FloatArray:
+    """Share of the right documents among the first ten passages; cases without a right document do not count.
+
+    (n, 2) sums, as in `retrieval_recall_at_1`. A model that gives fewer passages is taken by what it gives.
+
+    >>> settings = TextConfig(documents="right")
+    >>> rows = TextRows.of(["x"], sources=[["b"] * 9 + ["a"]], right=["a"], settings=settings)
+    >>> retrieval_recall_at_10(rows).tolist()
+    [[1.0, 1.0]]
+    """
+    return _recall(rows, 10)
+
+
 def retrieval_hit_at_1(rows: TextRows) -> FloatArray:
     """Share of cases whose first passage is of a right document; cases without a right document do not count.
 
@@ -91,6 +104,17 @@ def retrieval_hit_at_5(rows: TextRows) -> FloatArray:
     return _hit(rows, 5)
 
 
+def retrieval_hit_at_10(rows: TextRows) -> FloatArray:
+    """Share of cases with a right document among the first ten passages, as `retrieval_hit_at_1` of one.
+
+    >>> settings = TextConfig(documents="right")
+    >>> rows = TextRows.of(["x"], sources=[["b"] * 10 + ["a"]], right=["a"], settings=settings)
+    >>> retrieval_hit_at_10(rows).tolist()
+    [[0.0, 1.0]]
+    """
+    return _hit(rows, 10)
+
+
 def retrieval_ndcg_at_3(rows: TextRows) -> FloatArray:
     """Normalised discounted cumulative gain of the first three passages; higher where right ones come early.
 
@@ -115,6 +139,17 @@ def retrieval_ndcg_at_5(rows: TextRows) -> FloatArray:
     [[0.43, 1.0]]
     """
     return _ndcg(rows, 5)
+
+
+def retrieval_ndcg_at_10(rows: TextRows) -> FloatArray:
+    """Normalised discounted cumulative gain of the first ten passages, as `retrieval_ndcg_at_3` of three.
+
+    >>> settings = TextConfig(documents="right")
+    >>> rows = TextRows.of(["x"], sources=[["b"] * 9 + ["a"]], right=["a"], settings=settings)
+    >>> retrieval_ndcg_at_10(rows).round(2).tolist()
+    [[0.29, 1.0]]
+    """
+    return _ndcg(rows, 10)
 
 
 def retrieval_mrr(rows: TextRows) -> FloatArray:
@@ -199,10 +234,13 @@ METRICS = (
     _average(retrieval_recall_at_1),
     _average(retrieval_recall_at_3),
     _average(retrieval_recall_at_5),
+    _average(retrieval_recall_at_10),
     share_of_rows(retrieval_hit_at_1),
     share_of_rows(retrieval_hit_at_3),
     share_of_rows(retrieval_hit_at_5),
+    share_of_rows(retrieval_hit_at_10),
     _average(retrieval_ndcg_at_3),
     _average(retrieval_ndcg_at_5),
+    _average(retrieval_ndcg_at_10),
     _average(retrieval_mrr),
 )

@@ -95,7 +95,7 @@ class Judge:
 
 
 def digest(judge: JudgeConfig, rubric: str) -> str:
-    """SHA-256 over all that decides what a judge says, as 64 hex digits; where it is asked from does not count.
+    """SHA-256 over all that decides what a judge says, its address included, as 64 hex digits; its name does not count.
 
     >>> judge = JudgeConfig(name="tone", rubric="Is it polite?")
     >>> digest(judge, "Is it polite?") == digest(judge.model_copy(update={"name": "manners"}), "Is it polite?")

@@ -108,6 +108,13 @@ class Policy(Section):
         )
 
     @property
+    def challenger(self) -> TrainConfig:
+        """Of `training`, what makes a challenger the same one as before."""
+        if self.generate is None:
+            return self.training
+        return self.training.model_copy(update={"params": self.generate.answers_hang_on})
+
+    @property
     def prompts(self) -> tuple[str, ...]:
         """The files of its prompts, for a model that writes."""
         return () if self.generate is None else self.generate.prompts

@@ -13,6 +13,8 @@ from mlops.generation.retrieval.config import RetrievalConfig
 _TEXT = r"^[^\x00]+\.txt$"
 ENTRYPOINT = "mlops.generation.build:build"
 FUNCTION = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+# How long it is waited for and what it may cost changes no answer.
+_PATIENCE = frozenset({"timeout_s", "deadline_s", "attempts"})
 # What a chain brings itself.
 OF_A_PROMPT = ("prompt", "system", "endpoint", "sampling", "retrieval", "examples")
 
@@ -129,3 +131,10 @@ class GenerateConfig(Section):
         """What the building function is given."""
         of_the_other = {"chain"} if self.chain is None else set(OF_A_PROMPT)
         return self.model_dump(mode="json", exclude={"seed", "requirements", *of_the_other})
+
+    @property
+    def answers_hang_on(self) -> dict[str, Any]:
+        """Of `params`, what makes another challenger: all but the budget, and how patiently is asked."""
+        found = {name: value for name, value in self.params.items() if name != "budget"}
+        asked = "endpoint" if self.chain is None else "chain"
+        return found | {asked: {key: to for key, to in found[asked].items() if key not in _PATIENCE}}

@@ -13,6 +13,7 @@ import polars as pl
 
 from evaluation.errors import UserError
 from evaluation.files import write_whole
+from evaluation.llm.budget import Budget
 from evaluation.llm.config import BudgetConfig, EndpointConfig
 from evaluation.llm.values import Ask, Failed, Reply
 from evaluation.types import Outputs
@@ -74,19 +75,24 @@ class Generator:
         named = [name for name in self.prompt.variables if name != CONTEXT or self.retriever is None]
         return tuple(dict.fromkeys([*named, *([self.query] if self.retriever else [])]))
 
+    @cached_property
+    def purse(self) -> Budget:
+        """What is left of the budget, for all that this generator is asked in an evaluation."""
+        return Budget(self.budget)
+
     def answer(
         self, cases: Sequence[Mapping[str, Any]], *, cache: Path | None = None, budgeted: bool = False
     ) -> Outputs:
         """Write an answer for each case; one that cannot be had is None, and its facts say why.
 
         cases: values of `inputs` each. Equal cases are asked as often as they come. cache: where answers are kept,
-        so that what was paid for is not asked again. budgeted: whether the budget binds these calls.
+        so that what was paid for is not asked again. budgeted: whether these calls draw on `purse`.
         """
         passages = self._look_up(cases)
         contexts = [[passage.text for passage in found[: self.in_prompt]] for found in passages]
         prompts = self._fill(cases, contexts)
         asks = _asks(prompts, self.sampling, self.system, self.turns)
-        said = self._ask(asks, cache, self.budget if budgeted else None)
+        said = self._ask(asks, cache, self.purse if budgeted else None)
         return Outputs(
             labels=np.array([each.text if isinstance(each, Reply) else None for each in said], dtype=object),
             facts=_facts(said, prompts, contexts, passages),
@@ -151,9 +157,7 @@ class Generator:
             return [[] for _ in cases]
         return self.retriever.search([str(case[self.query]) for case in cases])
 
-    def _ask(
-        self, asks: Sequence[Ask], cache: Path | None, budget: BudgetConfig | None
-    ) -> list[Reply | Failed]:
+    def _ask(self, asks: Sequence[Ask], cache: Path | None, budget: Budget | None) -> list[Reply | Failed]:
         from evaluation.llm.client import Endpoint
 
         return Endpoint.of(self.endpoint, cache=cache, budget=budget).ask_now(asks)

@@ -1,6 +1,7 @@
 """A prompt: a text with places for the columns of a case."""
 
 import difflib
+import math
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,16 +29,20 @@ class Prompt:
     name: str
 
     @classmethod
-    def read(cls, path: Path) -> "Prompt":
-        """Read a template; raises UserError for a file that is missing, no text, empty or not well formed."""
+    def read(cls, path: Path, *, section: str = "generate.prompt") -> "Prompt":
+        """Read a template; section: where weighbridge.yaml names it.
+
+        Raises UserError for a file that is missing, no text, empty or not well formed.
+        """
         try:
-            text = path.read_text(encoding="utf-8")
+            # Some editors put a mark of the encoding first, which is no part of the text.
+            text = path.read_text(encoding="utf-8-sig")
         except OSError as error:
             near = sorted(item.name for item in path.parent.glob("*") if item.suffix in {".txt", ".md"})
             raise UserError(
                 f"no prompt at {path}: {error.strerror or error}",
                 expected=f"one of: {', '.join(near)}" if near else "a text file beside weighbridge.yaml",
-                next_step="correct generate.prompt in weighbridge.yaml",
+                next_step=f"correct {section} in weighbridge.yaml",
             ) from None
         except UnicodeDecodeError as error:
             raise UserError(
@@ -81,8 +86,8 @@ class Prompt:
             for text, name, _, _ in string.Formatter().parse(self.template)
         )
 
-    def require_columns(self, known: Iterable[str]) -> None:
-        """Raise UserError for the first name that is no column, with the nearest one."""
+    def require_columns(self, known: Iterable[str], *, otherwise: str = "or add the column") -> None:
+        """Raise UserError for the first name that is no column, with the nearest one; otherwise: what else to do."""
         columns = list(known)
         for name in self.variables:
             if name not in columns:
@@ -90,9 +95,7 @@ class Prompt:
                 raise UserError(
                     f"the prompt '{self.name}' names {{{name}}}, which is no column of the cases",
                     expected=f"one of: {', '.join(sorted(columns))}",
-                    next_step=f"did you mean {{{near[0]}}}?"
-                    if near
-                    else f"correct {{{name}}}, or add the column",
+                    next_step=f"did you mean {{{near[0]}}}?" if near else f"correct {{{name}}}, {otherwise}",
                 )
 
     def _malformed(self, found: str) -> UserError:
@@ -104,6 +107,9 @@ class Prompt:
 
 
 def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        # 2.0 is 2, 0.1 + 0.2 is 0.3, and no digit of 12999.99 is lost.
+        return "" if math.isnan(value) else f"{value:.15g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value))
+    return "" if value is None else str(value)

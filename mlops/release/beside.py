@@ -28,7 +28,8 @@ from mlops.release.asking import REPLIES
 def ask_variants(project: Project, model: PackagedModel, champion: PackagedModel | None) -> Answers | None:
     """What both say about the cases with another person in them; None where no line of policy is about it.
 
-    Only lists of words that a line names are asked. Raises UserError for a section that does not fit the data.
+    Its name tells how many cases of each list were asked, and why others were not. Only lists of words that a line
+    names are asked. Raises UserError for a section that does not fit the data.
     """
     gate, holdout = project.policy.gate, project.dataset.holdout
     metrics = list(_metrics(gate, Need.VARIANTS))
@@ -47,6 +48,7 @@ def ask_variants(project: Project, model: PackagedModel, champion: PackagedModel
         frame=made.frame.select([*columns, *([gate.unit] if gate.unit else [])]),
         challenger=_scored(project, model, made.frame, metrics),
         champion=theirs,
+        name=made.told(),
     )
 
 
@@ -77,7 +79,7 @@ def ask_pairs(project: Project, model: PackagedModel) -> Answers | None:
         return None
     pairs = read_pairs(project.folder / gate.stereotype_pairs if gate.stereotype_pairs else None)
     config = model.generator.endpoint
-    endpoint = Endpoint.of(config, cache=model.replies, budget=model.generator.budget)
+    endpoint = Endpoint.of(config, cache=model.replies, budget=model.generator.purse)
     # The engine that comes with Weighbridge takes a grammar; of others that is not known.
     said = endpoint.ask_now(asks_of(pairs, grammar=config.url == EMBEDDED))
     about = pl.DataFrame(

@@ -103,7 +103,7 @@ def candidate_id(project: Project) -> str:
         "data": project.dataset.train_fingerprint.sha256,
         "target": policy.data.target,
         "ignore": sorted(policy.data.ignore),
-        "train": policy.training.model_dump(mode="json"),
+        "train": policy.challenger.model_dump(mode="json"),
     }
     if policy.prompts:
         content["prompts"] = [sha256_of(project.folder / name) for name in policy.prompts]

@@ -1,6 +1,8 @@
 """A generator with retrieval: made of a project's files, shown what it should see, and the same after it was kept."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import polars as pl
@@ -158,3 +160,23 @@ def test_what_does_not_fit_together_is_said(project: Path, prompt: str, retrieva
     (project / "ask.txt").write_text(prompt, encoding="utf-8")
     with pytest.raises(UserError, match=said):
         made(project, **retrieval)
+
+
+def test_all_questions_of_an_evaluation_draw_on_one_budget(
+    tmp_path: Path, make_stub: Callable[..., Any]
+) -> None:
+    stub = make_stub(lambda *_: "a mug")
+    (tmp_path / "ask.txt").write_text("{question}")
+    generator = build(
+        CASES,
+        pd.Series(["", ""]),
+        seed=0,
+        project_dir=tmp_path,
+        prompt="ask.txt",
+        endpoint={"url": stub.url, "model": "m", "concurrency": 1},
+        budget={"tokens": 30},
+    )
+    cases = CASES.to_dict(orient="records")
+    said = [generator.answer(cases, budgeted=True).labels.tolist() for _ in range(2)]
+    assert said == [["a mug", "a mug"], [None, None]]
+    assert generator.answer(cases).labels.tolist() == ["a mug", "a mug"]

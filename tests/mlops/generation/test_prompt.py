@@ -1,5 +1,7 @@
 """Prompt templates: what they may hold, and that a value is never one."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,21 @@ def test_a_value_is_put_in_as_it_is(title: str, facts: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, ""), (3, "3"), (2.5, "2.5"), (2.0, "2"), (True, "True"), ("x", "x")]
+    ("value", "text"),
+    [
+        (None, ""),
+        (math.nan, ""),
+        (3, "3"),
+        (2.5, "2.5"),
+        (2.0, "2"),
+        (12999.99, "12999.99"),
+        (1234567.0, "1234567"),
+        (0.1 + 0.2, "0.3"),
+        (1e300, "1e+300"),
+        (True, "True"),
+        ("x", "x"),
+        (["red", None, 2.0], "red, , 2"),
+    ],
 )
 def test_values_are_written_as_people_write_them(value: object, text: str) -> None:
     assert Prompt("{a}", "p").fill({"a": value}) == text
@@ -45,6 +61,11 @@ def test_a_file_that_is_no_prompt_is_refused(tmp_path, content, says) -> None:
     path.write_bytes(content)
     with pytest.raises(UserError, match=says):
         Prompt.read(path)
+
+
+def test_a_mark_of_the_encoding_is_no_part_of_a_prompt(tmp_path) -> None:
+    (tmp_path / "p.txt").write_text("Describe {a}", encoding="utf-8-sig")
+    assert Prompt.read(tmp_path / "p.txt").template == "Describe {a}"
 
 
 def test_a_missing_file_names_those_that_are_there(tmp_path) -> None:

@@ -67,6 +67,7 @@ def test_both_models_are_asked_of_the_lists_that_a_line_names(project: Any) -> N
     assert len(mine.asked) == len(theirs.asked) == 120
     assert asked.frame.columns == ["case", "gender"]
     assert asked.frame["gender"].value_counts()["count"].to_list() == [60, 60]
+    assert asked.name == "gender: 60 cases"
 
 
 def test_what_was_said_is_kept_and_weighed(project: Any, tmp_path: Path) -> None:

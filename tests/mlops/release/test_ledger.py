@@ -186,6 +186,32 @@ def test_what_a_chain_reads_makes_another_challenger(tmp_path: Path, change: str
     assert (ledger.candidate_id(Project.open(tmp_path)) != before) is counts
 
 
+@pytest.mark.parametrize(
+    ("change", "counts"),
+    [
+        ("budget: {tokens: 100}", False),
+        ("endpoint: {url: 'http://h/v1', model: m, timeout_s: 9, deadline_s: 99, attempts: 2}", False),
+        ("endpoint: {url: 'http://h/v1', model: other}", True),
+        ("sampling: {temperature: 1}", True),
+    ],
+)
+def test_more_money_or_patience_makes_no_other_challenger(tmp_path: Path, change: str, counts: bool) -> None:
+    """An evaluation that its budget, or a slow endpoint, cut short goes on as the same challenger."""
+    (tmp_path / "ask.txt").write_text("{a}")
+    usual = {"endpoint": "{url: 'http://h/v1', model: m}"}
+    found = []
+    for said in (usual, usual | dict([change.split(": ", 1)])):
+        section = ", ".join(f"{name}: {value}" for name, value in said.items())
+        policy = POLICY.replace(
+            "train: train:train", f"task: generation\ngenerate: {{prompt: ask.txt, {section}}}"
+        )
+        (tmp_path / "weighbridge.yaml").write_text(policy.replace("accuracy", "rouge_l"))
+        for name, table in (("train", rows(0, 50)), ("holdout", rows(50, 100))):
+            table.write_parquet(tmp_path / f"{name}.parquet")
+        found.append(ledger.candidate_id(Project.open(tmp_path)))
+    assert (found[0] != found[1]) is counts
+
+
 def test_a_holdout_that_gained_a_column_is_known_again(user: User) -> None:
     user.evaluate()
     user.edit("other")

@@ -16,7 +16,7 @@ from monitoring.store.base import SOURCES
 
 IDS = pl.List(pl.String)
 # Two questions are alike from this cosine of their words on, the rarer of which count for more.
-_ALIKE, _SAME = 0.3, 1 - 1e-9
+_ALIKE, _SAME = 0.2, 1 - 1e-9
 # Questions beyond so many are not compared with each other: the distance would not become much sharper.
 _ASKED = 2000
 

@@ -16,7 +16,7 @@ from mlops.serving.errors import BadSyntax, FieldProblem, Invalid
 from mlops.serving.schemas import FLOAT32, MAX_TEXT, Asked, distinct
 
 if TYPE_CHECKING:
-    from mlops.serving.handler import Answer
+    from mlops.serving.answers import Answer
 
 # A column of this name gives the ids of the rows; a feature cannot be called so.
 ID = "weighbridge.id"

@@ -1,9 +1,44 @@
-"""Reading a request's body as JSON, more strictly than the standard library does by itself."""
+"""From a request's body to its rows: in JSON, more strictly than the standard library reads it, or in Arrow."""
 
 import json
-from typing import Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import anyio
 
 from mlops.serving.errors import BadSyntax
+
+if TYPE_CHECKING:
+    from mlops.serving.schemas import Asked
+    from mlops.serving.version import ServedVersion
+
+# From so many bytes, reading takes longer than a turn of the event loop should.
+_LARGE = 64 * 1024
+
+
+class Form(StrEnum):
+    """How a body is written, by media type."""
+
+    JSON = "application/json"
+    ARROW = "application/vnd.apache.arrow.stream"
+
+
+async def read_rows(body: bytes, form: Form, version: "ServedVersion") -> "Asked":
+    """The rows in a body; a large one is read in a thread, so that small ones need not wait for it.
+
+    Raises BadSyntax or Invalid.
+    """
+    if len(body) > _LARGE:
+        return await anyio.to_thread.run_sync(_read, body, form, version)
+    return _read(body, form, version)
+
+
+def _read(body: bytes, form: Form, version: "ServedVersion") -> "Asked":
+    if form is Form.ARROW:
+        from mlops.serving import arrow
+
+        return arrow.read(body, version.inputs, max_records=version.schemas.max_records)
+    return version.schemas.read(parse(body))
 
 
 def parse(body: bytes) -> Any:

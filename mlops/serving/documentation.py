@@ -10,8 +10,9 @@ from starlette.routing import BaseRoute
 
 from evaluation.types import Form as AnswerForm
 from mlops.serving.access.config import AccessConfig
+from mlops.serving.body import Form
 from mlops.serving.described_door import add_door
-from mlops.serving.handler import Form, Handler
+from mlops.serving.handler import Handler
 from mlops.serving.ids import uuid7
 
 # A body's schema, and a sample of it.

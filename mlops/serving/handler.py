@@ -3,40 +3,25 @@
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any
 
-import anyio
-
-from evaluation.types import Form as AnswerForm
-from evaluation.types import Task
 from mlops.serving.access.callers import ANYONE, Caller
+from mlops.serving.answers import Accepted, Answer, Generated, Generation, Prediction, Usage
 from mlops.serving.batching import Row, Said
-from mlops.serving.body import parse
-from mlops.serving.errors import FieldProblem, Invalid, ModelFailed, RequestProblem
+from mlops.serving.body import Form, read_rows
+from mlops.serving.errors import ModelFailed, RequestProblem
 from mlops.serving.ids import uuid7
+from mlops.serving.labels import labels_in
 from mlops.serving.log.writer import RequestLogWriter
-from mlops.serving.schemas import Asked, Label, validate
+from mlops.serving.records import Answered, records_of
+from mlops.serving.schemas import Asked
 from mlops.serving.tracing import UNTRACED, Steps
 from mlops.serving.version import ServedVersion
-from monitoring.store.base import LabelRecord, RequestRecord, sources_of
-from monitoring.store.base import Usage as LoggedUsage
+from monitoring.store.base import RequestRecord
 
 _LOG = logging.getLogger("weighbridge.handler")
-Scalar = bool | int | float | str
-# From so many bytes, reading takes longer than a turn of the event loop should.
-_LARGE = 64 * 1024
-_TOOK = ("prompt_tokens", "completion_tokens", "cost", "finish_reason")
-
-
-class Form(StrEnum):
-    """How a body is written, by media type."""
-
-    JSON = "application/json"
-    ARROW = "application/vnd.apache.arrow.stream"
 
 
 @dataclass(frozen=True)
@@ -45,89 +30,6 @@ class Call:
 
     request_id: str
     caller: Caller = ANYONE
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One row's answer; `score` is the probability of the positive (binary) or predicted class.
-
-    flags: what the guards said of the row.
-    """
-
-    id: str
-    prediction: Scalar
-    score: float | None
-    flags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer to one request, and who gave it."""
-
-    model: str
-    version: str
-    release_id: str
-    request_id: str
-    predictions: list[Prediction]
-
-    @property
-    def count(self) -> int:
-        """How many rows were answered."""
-        return len(self.predictions)
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Tokens as the language model counted them, None where it does not tell; cost by the policy's price table."""
-
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    cost: float | None
-
-
-@dataclass(frozen=True)
-class Generation:
-    """One row's text. sources: ids of the passages that it was given, best first; finish_reason: stop, length, ..."""
-
-    id: str
-    text: str
-    usage: Usage
-    sources: list[str]
-    finish_reason: str | None
-    flags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Generated:
-    """The answer to one request for texts; prompt: the version of the prompt that wrote them, as NAME/VERSION."""
-
-    model: str
-    version: str
-    release_id: str
-    request_id: str
-    prompt: str | None
-    generations: list[Generation]
-
-    @property
-    def count(self) -> int:
-        """How many rows were answered."""
-        return len(self.generations)
-
-
-@dataclass(frozen=True)
-class _Answered:
-    """What the model said of a request's rows, guarded and in the log."""
-
-    ids: list[str]
-    said: Said
-    flags: list[tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """How many labels were taken."""
-
-    accepted: int
 
 
 class Handler:
@@ -187,30 +89,23 @@ class Handler:
             bundle.model, bundle.version, bundle.release_id, call.request_id, version.prompt, generations
         )
 
-    async def _answer(self, version: ServedVersion, body: bytes, call: Call, form: Form) -> _Answered:
+    async def _answer(self, version: ServedVersion, body: bytes, call: Call, form: Form) -> Answered:
         started = time.perf_counter()
         with self._steps.step("validate"):
-            asked = await _read(version, body, form)
+            asked = await read_rows(body, form, version)
             rows, seen = version.guards.before(asked.rows) if version.guards.active else (asked.rows, None)
         said = await self._ask(version, rows, call)
         labels, scores, after = version.guards.after(said.labels, said.scores)
         flags = after if seen is None else [(*was, *now) for was, now in zip(seen, after, strict=True)]
         latency_ms = (time.perf_counter() - started) * 1000
-        answered = _Answered(_record_ids(asked), Said(labels, scores, said.facts), flags)
+        answered = Answered(_ids(asked), rows, Said(labels, scores, said.facts), flags)
         with self._steps.step("log"):
-            await self._writer.record(self._records(version, rows, answered, latency_ms, call))
+            await self._writer.record(self._records(answered, version, call, latency_ms))
         return answered
 
     async def feedback(self, body: bytes) -> Accepted:
         """Take the labels in a JSON body for the log. Raises BadSyntax, Invalid, Busy or NotRecorded."""
-        version = self.version
-        request = validate(version.schemas.feedback, parse(body))
-        at = self._clock()
-        known = {label: label for label in version.classes}
-        labels = [
-            LabelRecord(label.id, at, _truth(version.bundle.task, known, label, number))
-            for number, label in enumerate(request.labels)
-        ]
+        labels = labels_in(body, self.version, self._clock())
         await self._writer.record_labels(labels)
         return Accepted(len(labels))
 
@@ -228,93 +123,12 @@ class Handler:
             raise ModelFailed("the model could not answer") from error
 
     def _records(
-        self,
-        version: ServedVersion,
-        rows: Sequence[Row],
-        answered: _Answered,
-        latency_ms: float,
-        call: Call,
+        self, answered: Answered, version: ServedVersion, call: Call, latency_ms: float
     ) -> list[RequestRecord]:
-        at, names = self._clock(), version.schemas.names
-        model, number, release_id = version.bundle.model, version.bundle.version, version.bundle.release_id
-        caller = None if call.caller is ANYONE else call.caller.id
-        # By position: names would make it half as slow again, on the way of every request.
-        return [
-            RequestRecord(
-                id_,
-                at,
-                model,
-                number,
-                release_id,
-                latency_ms,
-                label,
-                score,
-                dict(zip(names, row, strict=True)),
-                flags,
-                caller,
-                usage,
-                sources,
-            )
-            for row, id_, label, score, flags, usage, sources in zip(
-                rows,
-                answered.ids,
-                answered.said.labels,
-                answered.said.scores,
-                answered.flags,
-                _usages(answered.said),
-                _sources(answered.said),
-                strict=True,
-            )
-        ]
+        return records_of(answered, version, call.caller, at=self._clock(), latency_ms=latency_ms)
 
 
-def _usages(said: Said) -> Iterable[LoggedUsage | None]:
-    """What each text took; nothing is known of other answers."""
-    if not said.facts:
-        return [None] * len(said.labels)
-    return [LoggedUsage(**{name: facts.get(name) for name in _TOOK}) for facts in said.facts]
-
-
-def _sources(said: Said) -> Iterable[tuple[str, ...] | None]:
-    """What each text was given to go on; nothing is known of other answers."""
-    if not said.facts:
-        return [None] * len(said.labels)
-    return map(sources_of, said.facts)
-
-
-async def _read(version: ServedVersion, body: bytes, form: Form) -> Asked:
-    """The rows in a body; a large one is read in a thread, so that small ones need not wait for it."""
-    if len(body) > _LARGE:
-        return await anyio.to_thread.run_sync(_parse, version, body, form)
-    return _parse(version, body, form)
-
-
-def _parse(version: ServedVersion, body: bytes, form: Form) -> Asked:
-    if form is Form.ARROW:
-        from mlops.serving import arrow
-
-        return arrow.read(body, version.inputs, max_records=version.schemas.max_records)
-    return version.schemas.read(parse(body))
-
-
-def _truth(task: Task, known: dict[Any, Any], label: Label, number: int) -> Scalar:
-    """The label as the model names it: 1, 1.0 and true are the same class to a caller."""
-    field = f"labels.{number}.label"
-    if task.form is AnswerForm.TEXT:
-        if not isinstance(label.label, str):
-            raise Invalid("a label does not fit", [FieldProblem(field, "should be a text")])
-        return label.label
-    if task.form is AnswerForm.NUMBER:
-        if isinstance(label.label, bool | str):
-            raise Invalid("a label does not fit", [FieldProblem(field, "should be a number")])
-        return float(label.label)
-    if task is Task.BINARY and label.label not in known:
-        raise Invalid("a label does not fit", [FieldProblem(field, "should be one of the model's classes")])
-    found: Scalar = known.get(label.label, label.label)
-    return found
-
-
-def _record_ids(asked: Asked) -> list[str]:
+def _ids(asked: Asked) -> list[str]:
     """The caller's ids, or fresh ones; never derived from X-Request-Id, which may come twice."""
     if asked.ids is not None:
         return asked.ids

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from pydantic_core import to_json
 
+from mlops.serving.answers import Answer, Generated
 from mlops.serving.errors import Busy, Invalid, RequestProblem, problem_json
-from mlops.serving.handler import Answer, Call, Generated
+from mlops.serving.handler import Call
 from mlops.serving.ids import uuid7
 from mlops.serving.jobs.addresses import Place
 from mlops.serving.jobs.config import JobsConfig

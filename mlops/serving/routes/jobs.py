@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mlops.serving.handler import Answer
+from mlops.serving.answers import Answer
 from mlops.serving.jobs.accept import told
 from mlops.serving.jobs.job import State
 from mlops.serving.jobs.jobs import Jobs

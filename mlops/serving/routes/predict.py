@@ -13,8 +13,10 @@ from starlette.types import Scope
 
 from evaluation.types import Form as AnswerForm
 from mlops.serving.access.callers import ANYONE
+from mlops.serving.answers import Accepted, Answer, Generated
+from mlops.serving.body import Form
 from mlops.serving.errors import WrongType
-from mlops.serving.handler import Accepted, Answer, Call, Form, Generated, Handler
+from mlops.serving.handler import Call, Handler
 from mlops.serving.jobs.accept import accept, prefers_async
 from mlops.serving.jobs.jobs import Jobs
 from mlops.serving.metrics import Metrics

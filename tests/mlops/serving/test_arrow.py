@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from mlops.packaging.load import InputField
 from mlops.serving import arrow
+from mlops.serving.answers import Answer, Prediction
 from mlops.serving.errors import BadSyntax, Invalid, RequestProblem
-from mlops.serving.handler import Answer, Prediction
 from mlops.serving.schemas import Schemas
 
 KINDS = ("double", "float", "long", "integer", "string", "boolean", "datetime")

@@ -13,8 +13,9 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 
 from mlops.serving.access.callers import Caller, Scope
+from mlops.serving.answers import Answer, Prediction
 from mlops.serving.errors import Busy, FieldProblem, Invalid, RequestProblem
-from mlops.serving.handler import Answer, Call, Prediction
+from mlops.serving.handler import Call
 from mlops.serving.jobs.accept import accept, prefers_async
 from mlops.serving.jobs.config import JobsConfig, WebhooksConfig
 from mlops.serving.jobs.job import State

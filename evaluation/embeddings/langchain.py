@@ -43,11 +43,16 @@ class LangChain:
                 expected="minilm, or module:function that gives LangChain embeddings",
                 next_step="correct texts.embeddings in weighbridge.yaml",
             ) from error
+        return cls.of(found, name, "texts.embeddings")
+
+    @classmethod
+    def of(cls, found: Any, name: str, section: str) -> "LangChain":
+        """What a function gave, which weighbridge.yaml names in a section; raises UserError for no embeddings."""
         if not callable(getattr(found, "embed_documents", None)):
             raise UserError(
-                f"texts.embeddings: {name} gave {type(found).__name__}, which has no embed_documents",
+                f"{section}: {name} gave {type(found).__name__}, which has no embed_documents",
                 expected="an object of langchain_core.embeddings.Embeddings",
-                next_step="correct texts.embeddings in weighbridge.yaml",
+                next_step=f"correct {section} in weighbridge.yaml",
             )
         return cls(found)
 

@@ -119,7 +119,7 @@ class GenerateConfig(Section):
         """Other files and folders that it is made of."""
         if self.chain is not None:
             return self.chain.files
-        return () if self.retrieval is None else (self.retrieval.documents,)
+        return () if self.retrieval is None else (self.retrieval.documents, *self.retrieval.files)
 
     @property
     def environment(self) -> tuple[str, ...]:

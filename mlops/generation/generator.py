@@ -17,6 +17,7 @@ from evaluation.llm.budget import Budget
 from evaluation.llm.config import BudgetConfig, EndpointConfig
 from evaluation.llm.values import Ask, Failed, Reply
 from evaluation.types import Outputs
+from mlops.generation.code import CODE
 from mlops.generation.config import SamplingConfig
 from mlops.generation.prompt import CONTEXT, Prompt
 from mlops.generation.writer import FILE_NAME
@@ -127,7 +128,7 @@ class Generator:
                 sampling=SamplingConfig.model_validate(content["sampling"]),
                 system=content["system"],
                 budget=BudgetConfig.model_validate(content["budget"]),
-                retriever=_load_index(folder / INDEX) if content["retrieval"] else None,
+                retriever=_load_index(folder) if content["retrieval"] else None,
                 query=content["query"],
                 in_prompt=content["in_prompt"],
                 turns=tuple((prompt, answer) for prompt, answer in content["turns"]),
@@ -199,4 +200,4 @@ def _facts(
 def _load_index(folder: Path) -> Retriever:
     from mlops.generation.retrieval.index import Index
 
-    return Index.load(folder)
+    return Index.load(folder / INDEX, folder.parents[1] / CODE)

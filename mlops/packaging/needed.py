@@ -14,6 +14,7 @@ from evaluation.embeddings.base import MINILM
 from mlops.generation.chain import Chain
 from mlops.generation.generator import Generator
 from mlops.generation.retrieval.config import RetrievalConfig
+from mlops.generation.retrieval.own import OwnEmbeddings
 from mlops.packaging.load import GENERATOR
 
 _OURS = frozenset({"evaluation", "mlops", "monitoring"})
@@ -37,16 +38,24 @@ class Needed:
 def needed(writer: Generator | Chain) -> Needed:
     """The packages beside Weighbridge that answering by this model takes; of parts that it does not use, none."""
     modules, names = _closure(GENERATOR, without=_unused(writer))
-    if isinstance(writer, Chain):
+    if (source := own_code(writer)) is not None:
         names |= {
-            name for path in writer.code if path.suffix == ".py" for name in _named(writer.folder / path)
+            name for path in source.code if path.suffix == ".py" for name in _named(source.folder / path)
         }
-        own = {path.parts[0].removesuffix(".py") for path in writer.code}
+        own = {path.parts[0].removesuffix(".py") for path in source.code}
         names = {name for name in names if name.partition(".")[0] not in own}
-    elif (config := _retrieval(writer)) is not None and config.embeddings != MINILM:
+    elif isinstance(writer, Generator) and (config := _retrieval(writer)) and config.embeddings != MINILM:
         names.add(config.embeddings.partition(":")[0])
     found = {*_LOADS, *_distributions(names), *_told(modules, _USES)}
     return Needed(_pinned(found), _pinned(_told(modules, _READS)))
+
+
+def own_code(writer: Generator | Chain) -> Chain | OwnEmbeddings | None:
+    """What of it is code of the project's: the chain, or the embeddings of its index."""
+    if isinstance(writer, Chain):
+        return writer
+    found = getattr(writer.retriever, "own", None)
+    return found if isinstance(found, OwnEmbeddings) else None
 
 
 def _unused(writer: Generator | Chain) -> frozenset[str]:

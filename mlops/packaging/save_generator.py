@@ -12,7 +12,7 @@ from mlops.generation.chain import Chain
 from mlops.generation.generator import Generator
 from mlops.mlflow_store import quiet_mlflow
 from mlops.packaging.load import GENERATOR
-from mlops.packaging.needed import needed
+from mlops.packaging.needed import needed, own_code
 from mlops.registry.prompts import PromptVersion, register_prompt
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def log_generator(
 ) -> str:
     """Log a generator or a chain to the active MLflow run, and say where: `models:/m-...`.
 
-    A chain's code goes with it as files, and nothing is pickled.
+    Code of the project's goes with it as files, and nothing is pickled.
 
     name: the model's, which its prompts bear as well. features: a few cases, whose columns give the signature: all of
     them, so that callers need not change when a prompt takes others.
@@ -80,11 +80,11 @@ def _registered(mlflow: Any, name: str, generator: Generator | Chain) -> PromptV
 
 
 def _code(generator: Generator | Chain, folder: Path) -> list[str] | None:
-    """What a chain is made of, copied so that it lies as in the project; None for a prompt."""
-    if isinstance(generator, Generator):
+    """What code of the project's is made of, copied so that it lies as there; None where there is none."""
+    if (source := own_code(generator)) is None:
         return None
-    for path in generator.files():
+    for path in source.files():
         copy = folder / path
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(generator.folder / path, copy)
+        shutil.copyfile(source.folder / path, copy)
     return sorted(map(str, folder.iterdir()))

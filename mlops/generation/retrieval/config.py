@@ -1,8 +1,22 @@
 """What passages are looked up in, and how: `generate.retrieval` in weighbridge.yaml."""
 
-from pydantic import Field, model_validator
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
 
 from evaluation.section import Section
+
+
+def _inside(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or not path.parts or ".." in path.parts:
+        msg = f"'{name}' does not lie in the folder of weighbridge.yaml"
+        raise ValueError(msg)
+    return name
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
 
 
 class Weights(Section):
@@ -41,11 +55,17 @@ class RetrievalConfig(Section):
     embeddings: str = Field(
         "minilm", description="minilm, or module:function that gives LangChain embeddings."
     )
+    files: tuple[Inside, ...] = Field(
+        (), description="Files and folders beside this one that own embeddings read; modules are found."
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> "RetrievalConfig":
         if self.overlap >= self.chunk_words:
             msg = "overlap must be below chunk_words"
+            raise ValueError(msg)
+        if self.files and self.embeddings == "minilm":
+            msg = "files are read by embeddings of your own, and minilm has its own"
             raise ValueError(msg)
         if self.in_prompt is not None and self.in_prompt > self.top_k:
             msg = "in_prompt must be at most top_k"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from evaluation.files import write_whole
 from mlops.generation.retrieval.bm25 import BM25
 from mlops.generation.retrieval.config import RetrievalConfig
 from mlops.generation.retrieval.documents import Documents, read_documents
+from mlops.generation.retrieval.own import OwnEmbeddings
 from mlops.generation.retrieval.passages import passages_of
 from mlops.generation.retrieval.vectors import vectors_of
 
@@ -42,7 +43,7 @@ class Index:
     """n passages that can be searched.
 
     passages: columns id, place and text. vectors: (n, dimensions) of length 1, None where meaning does not count.
-    blank, repeated: documents that were left out.
+    blank, repeated: documents that were left out. own: embeddings of the project's own, None for others.
     """
 
     config: RetrievalConfig
@@ -51,14 +52,26 @@ class Index:
     vectors: Vectors | None
     blank: int = 0
     repeated: int = 0
+    own: OwnEmbeddings | None = None
 
     @classmethod
     def build(cls, config: RetrievalConfig, project_dir: Path, *, kept: Path | None = None) -> "Index":
-        """Read a project's documents and index them; raises UserError as `read_documents` and `of` do."""
-        return cls.of(read_documents(project_dir / config.documents), config, kept=kept)
+        """Read a project's documents and index them.
+
+        Raises UserError as `read_documents`, `OwnEmbeddings.build` and `of` do.
+        """
+        own = OwnEmbeddings.build(config, project_dir)
+        return cls.of(read_documents(project_dir / config.documents), config, kept=kept, own=own)
 
     @classmethod
-    def of(cls, documents: Documents, config: RetrievalConfig, *, kept: Path | None = None) -> "Index":
+    def of(
+        cls,
+        documents: Documents,
+        config: RetrievalConfig,
+        *,
+        kept: Path | None = None,
+        own: OwnEmbeddings | None = None,
+    ) -> "Index":
         """Cut documents into passages and index them; raises UserError for more than MAX_PASSAGES.
 
         kept: a folder where the vectors of passages stay for the next time.
@@ -71,8 +84,8 @@ class Index:
                 next_step="raise retrieval.chunk_words, or bring a retriever of your own",
             )
         texts = passages["text"].to_list()
-        vectors = vectors_of(texts, config.embeddings, kept) if config.weights.meaning else None
-        return cls(config, passages, BM25.of(texts), vectors, documents.blank, documents.repeated)
+        vectors = vectors_of(texts, config.embeddings, kept, own) if config.weights.meaning else None
+        return cls(config, passages, BM25.of(texts), vectors, documents.blank, documents.repeated, own)
 
     def search(self, queries: Sequence[str]) -> list[list[Passage]]:
         """The best passages for each question, at most top_k, best first; none for a blank question."""
@@ -89,6 +102,7 @@ class Index:
             "passages": self.passages.height,
             "blank": self.blank,
             "repeated": self.repeated,
+            "own": self.own is not None,
         }
         self.passages.write_parquet(folder / _PASSAGES, statistics=False)
         if self.vectors is not None:
@@ -97,8 +111,11 @@ class Index:
         write_whole(folder / _SETTINGS, json.dumps(settings, indent=1, allow_nan=False).encode())
 
     @classmethod
-    def load(cls, folder: Path) -> "Index":
-        """Read what `save` wrote, its vectors as they are needed; raises UserError where it is not that."""
+    def load(cls, folder: Path, code: Path) -> "Index":
+        """Read what `save` wrote, its vectors as they are needed; code: where that of own embeddings lies.
+
+        Raises UserError where it is not that, EnvironmentProblem where own embeddings do not run here.
+        """
         try:
             settings = json.loads((folder / _SETTINGS).read_bytes())
             config = RetrievalConfig.model_validate(settings["config"])
@@ -110,17 +127,19 @@ class Index:
             heights = {passages.height, words.weights.shape[1], settings["passages"]}
             if len(heights | ({len(vectors)} if vectors is not None else set())) > 1:
                 raise ValueError("its parts are of different lengths")  # noqa: TRY301 - told like the others
-            return cls(config, passages, words, vectors, settings["blank"], settings["repeated"])
+            found = cls(config, passages, words, vectors, settings["blank"], settings["repeated"])
+            has_own = bool(settings.get("own"))
         except (OSError, ValueError, KeyError, TypeError, EOFError, pl.exceptions.PolarsError) as error:
             raise UserError(
                 f"{folder} holds no index: {type(error).__name__}: {str(error).splitlines()[0]}",
                 expected="an index that `weighbridge train` wrote",
                 next_step="weighbridge release",
             ) from None
+        return replace(found, own=OwnEmbeddings.load(config, code)) if has_own else found
 
     @cached_property
     def _embedder(self) -> Embedder:
-        return embedder(self.config.embeddings)
+        return embedder(self.config.embeddings) if self.own is None else self.own.embedder
 
     def _search(self, queries: Sequence[str]) -> list[list[Passage]]:
         weights = self.config.weights

@@ -15,25 +15,32 @@ from evaluation.embeddings import minilm
 from evaluation.embeddings.base import MINILM, Vectors, embedder
 from evaluation.errors import EnvironmentProblem
 from evaluation.files import write_whole
+from mlops.generation.retrieval.own import OwnEmbeddings
 
 _LOG = logging.getLogger(__name__)
 # Of each corpus one file, at most 1.5 kB a passage; the candidates of a comparison rarely have more.
 _KEPT = 4
 
 
-def vectors_of(texts: Sequence[str], embeddings: str, kept: Path | None) -> Vectors:
+def vectors_of(
+    texts: Sequence[str], embeddings: str, kept: Path | None, own: OwnEmbeddings | None = None
+) -> Vectors:
     """Vectors of length 1, (n, dimensions), of n texts; 0 for a blank one.
 
     kept: a folder of vectors, of which the newest few stay; None keeps nothing. What cannot be read there is made
-    again. Raises as evaluation.embeddings.base.embedder does.
+    again. own: the embeddings, where they are the project's. Raises as evaluation.embeddings.base.embedder does.
     """
     if kept is None:
-        return embedder(embeddings).embed(texts)
-    path = kept / f"{_digest(texts, embeddings)}.npy"
+        return _embed(texts, embeddings, own)
+    path = kept / f"{_digest(texts, embeddings, own)}.npy"
     if (found := _read(path, len(texts))) is None:
-        found = embedder(embeddings).embed(texts)
+        found = _embed(texts, embeddings, own)
         _keep(path, found)
     return found
+
+
+def _embed(texts: Sequence[str], embeddings: str, own: OwnEmbeddings | None) -> Vectors:
+    return (embedder(embeddings) if own is None else own.embedder).embed(texts)
 
 
 def _read(path: Path, count: int) -> Vectors | None:
@@ -59,9 +66,10 @@ def _keep(path: Path, vectors: Vectors) -> None:
             each.unlink()
 
 
-def _digest(texts: Sequence[str], embeddings: str) -> str:
+def _digest(texts: Sequence[str], embeddings: str, own: OwnEmbeddings | None) -> str:
     total = hashlib.sha256()
-    for part in (*_of_the_model(embeddings), *texts):
+    model = _of_the_model(embeddings) if own is None else (embeddings, own.digest)
+    for part in (*model, *texts):
         content = part.encode("utf-8", "surrogatepass")
         total.update(len(content).to_bytes(8, "big"))
         total.update(content)

@@ -17,6 +17,8 @@ from mlops.generation.config import ChainConfig, SamplingConfig
 from mlops.generation.generator import Generator
 from mlops.generation.prompt import Prompt
 from mlops.generation.retrieval.config import RetrievalConfig
+from mlops.generation.retrieval.index import Index
+from mlops.packaging.bundle import model_digest
 from mlops.packaging.load import load_model
 from mlops.packaging.needed import needed
 from mlops.packaging.save import log_model
@@ -93,6 +95,57 @@ def build():
 def test_a_chain_needs_what_its_own_code_imports(tmp_path: Path) -> None:
     found = names(needed(made(tmp_path / "project", CODE)).requirements)
     assert found == ALWAYS | {"langchain-core", "pyyaml", "httpx"}
+
+
+EMBEDS = """
+import yaml
+
+import more
+
+
+class Embeddings:
+    def embed_documents(self, texts):
+        return [[float(len(text)), 1.0] for text in texts]
+
+
+def make():
+    more.end()
+    return Embeddings()
+"""
+
+
+def looks_up(folder: Path) -> Generator:
+    """A generator whose index is of embeddings of the project's own."""
+    folder.mkdir(exist_ok=True)
+    (folder / "mine.py").write_text(EMBEDS)
+    (folder / "more.py").write_text("def end():\n    import httpx\n    return '!'\n")
+    (folder / "d.csv").write_text("id,text\nlong,a very long text about mugs\nshort,mug\n")
+    config = RetrievalConfig(documents="d.csv", embeddings="mine:make", query="title", top_k=1)
+    prompt = Prompt("{context} {title}", "facts")
+    return Generator(prompt, HOSTED, SamplingConfig(), retriever=Index.build(config, folder), query="title")
+
+
+def test_own_embeddings_need_what_their_code_imports(tmp_path: Path) -> None:
+    found = names(needed(looks_up(tmp_path / "project")).requirements)
+    assert found == ASKING | BY_WORDS | {"pyyaml", "httpx"}
+
+
+def test_own_embeddings_find_the_same_after_the_trip_and_their_code_is_under_the_digest(
+    store: "Store", tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    before = looks_up(project).retriever
+    folder, _ = log(store, looks_up(project))
+    for file in ("mine.py", "more.py"):
+        (project / file).write_text("1 / 0\n")
+    after: Any = load_model(folder, task=Task.RAG, threshold=0.5)
+    asked = ["MUG", "A VERY LONG TITLE OF A MUG"]
+    assert before is not None
+    assert after.generator.retriever.search(asked) == before.search(asked)
+    assert sorted(path.name for path in (folder / "code").rglob("*")) == ["mine.py", "more.py"]
+    weighed = model_digest(folder)
+    (folder / "code" / "mine.py").write_text(EMBEDS + "\n")
+    assert model_digest(folder) != weighed
 
 
 def log(store: "Store", model: Any, **given: Any) -> tuple[Path, str]:

@@ -1,5 +1,6 @@
 """The index finds what it should, in both ways and fused, and is the same after it was kept."""
 
+import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -122,7 +123,7 @@ def test_of_equal_passages_the_earlier_comes_first() -> None:
 def test_what_is_kept_answers_the_same(tmp_path: Path, weights: dict[str, float]) -> None:
     index = replace(made(weights=weights), blank=2, repeated=1)
     index.save(tmp_path / "index")
-    loaded = Index.load(tmp_path / "index")
+    loaded = Index.load(tmp_path / "index", tmp_path / "code")
     queries = ["the captain", "vessel", ""]
     assert loaded.search(queries) == index.search(queries)
     assert (loaded.config, loaded.blank, loaded.repeated) == (index.config, 2, 1)
@@ -149,14 +150,22 @@ def test_a_damaged_index_is_said_to_be_none(tmp_path: Path, name: str, content: 
     else:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match="holds no index"):
-        Index.load(tmp_path)
+        Index.load(tmp_path, tmp_path / "code")
+
+
+def test_an_index_that_does_not_know_of_own_embeddings_has_none(tmp_path: Path) -> None:
+    made().save(tmp_path)
+    settings = json.loads((tmp_path / "index.json").read_text())
+    del settings["own"]
+    (tmp_path / "index.json").write_text(json.dumps(settings))
+    assert Index.load(tmp_path, tmp_path / "code").own is None
 
 
 def test_parts_of_two_indexes_are_no_index(tmp_path: Path) -> None:
     made().save(tmp_path)
     pl.read_parquet(tmp_path / "passages.parquet").head(2).write_parquet(tmp_path / "passages.parquet")
     with pytest.raises(UserError, match="different lengths"):
-        Index.load(tmp_path)
+        Index.load(tmp_path, tmp_path / "code")
 
 
 def test_more_passages_than_can_be_searched(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +178,7 @@ def test_build_reads_a_projects_documents(tmp_path: Path) -> None:
     pl.DataFrame({"id": ["a", "b", "c"], "text": ["one two three", "", "one two three"]}).write_csv(
         tmp_path / "d.csv"
     )
-    index = Index.build(config(documents="d.csv", chunk_words=5), tmp_path)
+    index = Index.build(config(documents="d.csv", chunk_words=5, weights={"meaning": 0}), tmp_path)
     assert (index.passages.rows(), index.blank, index.repeated) == ([("a", 0, "one two three")], 1, 1)
 
 

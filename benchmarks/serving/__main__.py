@@ -78,7 +78,7 @@ def _measured(asked: argparse.Namespace, folder: Path) -> Results:
         raise SystemExit(f"no server {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     how = (
         f"one record of {len(served.record)} fields a request, {plan.rounds} rounds of {plan.seconds:g} s by "
-        f"{generator()}"
+        f"{generator()}, at a fixed rate {plan.paced[0]} of {plan.paced[1]:g} s"
     )
     run = told(how=how)
     rows = measure_all([each for name, each in known.items() if name in chosen], served, plan, folder, _say)

@@ -58,11 +58,12 @@ def _times(found: Results, text: str, other: str, clients: int, least: float) ->
 
 def _tail(found: Results) -> Goal:
     text = f"p99 at half of the bare route's saturating load: at most {P99} times that of the bare route"
-    mine, theirs = found.row(OURS, half_of=BARE), found.row(BARE, half_of=BARE)
-    if mine is None or theirs is None or not theirs.p99_ms:
+    ratio = found.tail()
+    if ratio is None:
         return Goal(text)
-    ratio = median(a.p99_ms / b.p99_ms for a, b in zip(mine.rounds, theirs.rounds, strict=True) if b.p99_ms)
-    return Goal(text, f"{ratio:.2f} times", ratio <= P99)
+    return Goal(
+        text, f"{ratio.value:.2f} times ({ratio.low:.2f} to {ratio.high:.2f})", round(ratio.value, 9) <= P99
+    )
 
 
 def _log(found: Results, clients: int) -> Goal:
@@ -70,8 +71,8 @@ def _log(found: Results, clients: int) -> Goal:
     cost = found.log_costs(clients)
     if cost is None:
         return Goal(text)
-    told = f"{100 * cost.share:.1f} % ({100 * cost.low:.1f} to {100 * cost.high:.1f} %)"
-    return Goal(text, told, cost.share <= LOG)
+    told = f"{100 * cost.value:.1f} % ({100 * cost.low:.1f} to {100 * cost.high:.1f} %)"
+    return Goal(text, told, cost.value <= LOG)
 
 
 def _ready(found: Results) -> Goal:

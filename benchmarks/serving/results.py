@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
-from benchmarks.serving.contestants import OURS, UNLOGGED
+from benchmarks.serving.contestants import BARE, OURS, UNLOGGED
 from benchmarks.serving.load import Round, generator
 
 FILE = Path(__file__).with_name("results.json")
@@ -70,27 +70,34 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """By which share fewer requests are answered, with the limits of a 95 % interval over paired rounds."""
+class Ratio:
+    """A ratio of figures measured in pairs, with the limits of a 95 % interval over the pairs."""
 
-    share: float
+    value: float
     low: float
     high: float
 
     @classmethod
-    def of(cls, rounds: Sequence[Round], without: Sequence[Round]) -> "Cost":
-        """From rounds with and without what costs, each pair measured one after the other.
+    def of(cls, mine: Sequence[float], others: Sequence[float]) -> "Ratio | None":
+        """The geometric mean of the pairs' ratios; None for fewer than three pairs.
 
-        >>> fast, slow = ([Round(n * k, 1, 1, 0) for n in (10, 20, 40)] for k in (100, 90))
-        >>> round(Cost.of(slow, fast).share, 3)
-        0.1
+        >>> found = Ratio.of([90, 180, 360], [100, 200, 400])
+        >>> round(found.value, 3), round(found.less.value, 3)
+        (0.9, 0.1)
         """
         from scipy import stats
 
-        logs = [math.log(a.per_second / b.per_second) for a, b in zip(rounds, without, strict=True)]
+        if len(mine) < 3:
+            return None
+        logs = [math.log(a / b) for a, b in zip(mine, others, strict=True)]
         half = stats.t.ppf(0.975, len(logs) - 1) * stdev(logs) / math.sqrt(len(logs))
-        low, middle, high = (1 - math.exp(fmean(logs) + side * half) for side in (1, 0, -1))
+        low, middle, high = (math.exp(fmean(logs) + side * half) for side in (-1, 0, 1))
         return cls(middle, low, high)
+
+    @property
+    def less(self) -> "Ratio":
+        """By which share the first is less than the other."""
+        return Ratio(1 - self.value, 1 - self.high, 1 - self.low)
 
 
 @dataclass(frozen=True)
@@ -158,13 +165,21 @@ class Results:
         text = f'{{"runs": {head},\n"rows": [\n{rows}\n],\n"ready_s": {ready},\n"log": [\n{log}\n],\n"soak": {soak}}}\n'
         path.write_text(text, encoding="utf-8")
 
-    def log_costs(self, clients: int) -> "Cost | None":
-        """What the request log costs, None where that was not measured or in too few rounds to tell."""
+    def log_costs(self, clients: int) -> Ratio | None:
+        """By which share the request log makes answers fewer, None where too few rounds can tell."""
         kept, without = (
             next((row.rounds for row in self.log if (row.name, row.clients) == (name, clients)), ())
             for name in (OURS, UNLOGGED)
         )
-        return Cost.of(kept, without) if len(kept) > 2 else None
+        found = Ratio.of([each.per_second for each in kept], [each.per_second for each in without])
+        return found and found.less
+
+    def tail(self) -> Ratio | None:
+        """Our p99 over that of the bare route, both at half of what the bare route takes; None as above."""
+        mine, bare = self.row(OURS, half_of=BARE), self.row(BARE, half_of=BARE)
+        if mine is None or bare is None:
+            return None
+        return Ratio.of([each.p99_ms for each in mine.rounds], [each.p99_ms for each in bare.rounds])
 
     def in_order(self, names: Sequence[str]) -> "Results":
         """By load, the contestants of a load in the order of names."""

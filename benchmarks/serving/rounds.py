@@ -21,10 +21,14 @@ _SETTLE_S = 1.0
 
 @dataclass(frozen=True)
 class Plan:
-    """How long: rounds and seconds of each; clients: of the closed loads; starts: of those that are timed."""
+    """How long: rounds and seconds of each; clients: of the closed loads; starts: of those that are timed.
+
+    paced: rounds and seconds of the open loads, more and longer: their p99 is told, and a machine's hiccups make it.
+    """
 
     rounds: int = 5
     seconds: float = 3.0
+    paced: tuple[int, float] = (20, 6.0)
     clients: tuple[int, ...] = (1, 32)
     warm_up_s: float = 2.0
     starts: int = 3
@@ -32,7 +36,7 @@ class Plan:
     @classmethod
     def short(cls) -> "Plan":
         """Just enough to see that everything answers."""
-        return cls(rounds=1, seconds=1.0, clients=(4,), warm_up_s=1.0, starts=0)
+        return cls(rounds=1, seconds=1.0, paced=(1, 1.0), clients=(4,), warm_up_s=1.0, starts=0)
 
 
 def measure_all(asked: Sequence[Contestant], served: Served, plan: Plan, folder: Path, say: Say) -> list[Row]:
@@ -104,17 +108,18 @@ def _at_half(
     servers = {server.name: server for server in running}
     loads = [(OURS, BARE), (BARE, BARE), (OURS, OURS)]
     loads = [(name, of) for name, of in loads if name in servers and of in servers and most[of] > 0]
+    rounds, seconds = plan.paced
     tasks = {}
     for name, of in loads:
         rate = most[of] / 2
         say(f"{name} at {rate:.0f}/s")
 
         def ask(server: Server, rate: float = rate) -> Round:
-            return pace(server, served.record, rate, plan.seconds)
+            return pace(server, served.record, rate, seconds)
 
         tasks[name, of] = (servers[name], ask)
-    found = _in_rounds(tasks, running, plan.rounds)
-    return [Row(name, rounds, rate=most[of] / 2, share_of=of) for (name, of), rounds in found.items()]
+    found = _in_rounds(tasks, running, rounds)
+    return [Row(name, each, rate=most[of] / 2, share_of=of) for (name, of), each in found.items()]
 
 
 def _in_rounds(

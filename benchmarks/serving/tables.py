@@ -80,7 +80,7 @@ def _log(found: Results) -> Grid:
             next(row for row in found.log if (row.name, row.clients) == (name, clients))
             for name in (OURS, UNLOGGED)
         )
-        told = ("", "") if cost is None else (f"{cost.share:.1%}", f"{cost.low:.1%} to {cost.high:.1%}")
+        told = ("", "") if cost is None else (f"{cost.value:.1%}", f"{cost.low:.1%} to {cost.high:.1%}")
         rates = (f"{row.per_second:,.0f}" for row in (kept, without))
         lines.append((str(clients), str(len(kept.rounds)), *rates, *told))
     head = ("clients", "pairs of rounds", "requests/s with", "without", "cost", "95 % interval")

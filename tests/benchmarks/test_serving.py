@@ -60,13 +60,27 @@ def test_page_says_what_the_results_say() -> None:
         ("1 client: at least 0.85", [row(OURS, 85, clients=1), row(BARE, 100, clients=1)], True),
         (
             "p99 at half",
-            [row(OURS, 80, clients=None, share_of=BARE), row(BARE, 100, clients=None, share_of=BARE)],
+            [
+                row(OURS, 80, 80, 80, clients=None, share_of=BARE),
+                row(BARE, 100, 100, 100, clients=None, share_of=BARE),
+            ],
             True,
         ),
         (
             "p99 at half",
-            [row(OURS, 79, clients=None, share_of=BARE), row(BARE, 100, clients=None, share_of=BARE)],
+            [
+                row(OURS, 79, 79, 79, clients=None, share_of=BARE),
+                row(BARE, 100, 100, 100, clients=None, share_of=BARE),
+            ],
             False,
+        ),
+        (
+            "p99 at half",
+            [
+                row(OURS, 90, 90, clients=None, share_of=BARE),
+                row(BARE, 100, 100, clients=None, share_of=BARE),
+            ],
+            None,
         ),
     ],
 )

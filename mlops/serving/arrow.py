@@ -29,6 +29,20 @@ _TYPES: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),
     "datetime": pa.timestamp("us"),
 }
+_SAID = {
+    "double": "numbers",
+    "float": "numbers",
+    "long": "whole numbers of 64 bits",
+    "integer": "whole numbers of 32 bits",
+    "string": "text",
+    "boolean": "true or false",
+    "datetime": "timestamps",
+}
+# Up to here every whole number is a float of its own.
+_EXACT = 2**53
+# What a file begins with, and the name that pandas gives to rows' numbers that are not 0, 1, 2, ...
+_FILE, _INDEX = b"ARROW1", "__index_level_"
+_INDEX_SAID = "should not be there: pa.Table.from_pandas(frame, preserve_index=False)"
 _COMPRESSED = "send batches without compression and without dictionaries"
 
 
@@ -41,7 +55,7 @@ def read(body: bytes, inputs: Sequence[InputField], *, max_records: int) -> Aske
     table = _table(body, max_records)
     names = [field.name for field in inputs]
     problems = [
-        FieldProblem(name, "should not be there")
+        FieldProblem(name, _INDEX_SAID if name.startswith(_INDEX) else "should not be there")
         for name in table.column_names
         if name not in {*names, ID} or table.column_names.count(name) > 1
     ]
@@ -76,6 +90,10 @@ def write(answer: "Answer") -> bytes:
 
 
 def _table(body: bytes, max_records: int) -> pa.Table:
+    if body.startswith(_FILE):
+        raise BadSyntax(
+            "the body is an Arrow IPC file; send a stream, as write_ipc_stream or ipc.new_stream makes it"
+        )
     try:
         rows = sum(_lengths(body))
         if not 1 <= rows <= max_records:
@@ -130,7 +148,7 @@ def _values(table: pa.Table, field: InputField, problems: list[FieldProblem]) ->
     try:
         column = _as(column, field.dtype)
     except (pa.ArrowException, ValueError):
-        problems.append(FieldProblem(field.name, f"should be {field.dtype}"))
+        problems.append(FieldProblem(field.name, f"should be {_SAID[field.dtype]}"))
         return [None] * table.num_rows
     if field.required and column.null_count:
         problems.append(FieldProblem(field.name, "should have a value in every row"))
@@ -141,19 +159,25 @@ def _values(table: pa.Table, field: InputField, problems: list[FieldProblem]) ->
 
 
 def _as(column: pa.ChunkedArray, dtype: str) -> pa.ChunkedArray:
-    """A column of the signature's type; a number is not made of text, nor text of a number."""
+    """A column of the signature's type; a number is not made of text, nor text of a number.
+
+    Whole numbers may come as floats, as pandas has them where one of a column is missing.
+    """
     wanted, kind = _TYPES[dtype], column.type
     fits = {
         "double": pa.types.is_floating(kind) or pa.types.is_integer(kind),
         "float": pa.types.is_floating(kind) or pa.types.is_integer(kind),
-        "long": pa.types.is_integer(kind),
-        "integer": pa.types.is_integer(kind),
+        "long": pa.types.is_integer(kind) or pa.types.is_floating(kind),
+        "integer": pa.types.is_integer(kind) or pa.types.is_floating(kind),
         "string": _is_text(kind),
         "boolean": pa.types.is_boolean(kind),
         "datetime": pa.types.is_timestamp(kind),
     }
     if not fits[dtype] and not pa.types.is_null(kind):
         raise ValueError(str(kind))
+    whole = dtype in {"long", "integer"} and pa.types.is_floating(kind)
+    if whole and (pc.max(pc.abs(column)).as_py() or 0.0) > _EXACT:
+        raise ValueError("beyond exact floats")
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         column = column.cast(pa.timestamp(kind.unit, "UTC")).cast(pa.timestamp(kind.unit))
     return column.cast(wanted)

@@ -28,6 +28,7 @@ from mlops.serving.errors import FieldProblem, Invalid
 
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 MAX_TEXT = 10_000
+_NO_ROWS = "should be there, or record, or columns; the fields of a row stand inside of it"
 FLOAT32 = 3.4028234663852886e38
 
 Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -161,6 +162,8 @@ class Schemas:
         if isinstance(content, dict) and "record" in content:
             one: Any = validate(self.one, content)
             return Asked([self._row(one.record)], None if one.id is None else [one.id])
+        if isinstance(content, dict) and "records" not in content:
+            raise Invalid("the body holds no rows", [FieldProblem("records", _NO_ROWS)])
         many: Any = validate(self.many, content)
         return Asked([self._row(record) for record in many.records], distinct(many.ids, len(many.records)))
 

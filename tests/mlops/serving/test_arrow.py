@@ -52,6 +52,9 @@ def test_rows_are_those_of_the_same_columns_in_json():
     [
         ("double", pa.array([3], pa.int8()), 3.0),
         ("long", pa.array([3], pa.uint16()), 3),
+        ("long", pa.array([3.0, None]), 3),
+        ("long", pa.array([-(2.0**53)]), -(2**53)),
+        ("integer", pa.array([7.0], pa.float32()), 7),
         ("string", pa.array(["a"], pa.large_string()), "a"),
         ("string", pa.array([None], pa.null()), None),
         ("datetime", pa.array([1_772_366_400_000_000], pa.timestamp("us", "Europe/Berlin")), MOMENT),
@@ -71,6 +74,11 @@ def test_what_loses_nothing_is_taken(kind, column, value):
         ("double", [True]),
         ("float", [1e39]),
         ("long", [1.5]),
+        ("long", [2.0**53 + 2]),
+        ("long", [float("nan")]),
+        ("integer", [2.0**31]),
+        ("long", ["3"]),
+        ("long", [True]),
         ("long", pa.array([2**63], pa.uint64())),
         ("integer", [2**31]),
         ("string", [1]),
@@ -91,6 +99,31 @@ def test_refused_by_name_and_without_the_value(kind, column):
     with pytest.raises(Invalid) as caught:
         read({"double": [1.0], kind: column} if kind != "double" else {kind: column})
     assert [item.field for item in caught.value.fields] == [kind]
+
+
+def test_what_is_often_sent_by_mistake_is_told_how_to_mend():
+    import pandas as pd
+
+    kept = pd.DataFrame({"long": [1, 2, 3]}).iloc[[2, 0]]
+    with pytest.raises(Invalid) as caught:
+        arrow.read(stream(pa.Table.from_pandas(kept)), INPUTS, max_records=10)
+    (item,) = caught.value.fields
+    assert "preserve_index=False" in item.message
+    assert (
+        arrow.read(stream(pa.Table.from_pandas(kept, preserve_index=False)), INPUTS, max_records=10).rows[0][
+            KINDS.index("long")
+        ]
+        == 3
+    )
+    with pytest.raises(Invalid) as caught:
+        read({"long": ["3"]})
+    assert [item.message for item in caught.value.fields] == ["should be whole numbers of 64 bits"]
+    sink = pa.BufferOutputStream()
+    table = pa.table({"long": [1]})
+    with pa.ipc.new_file(sink, table.schema) as file:
+        file.write_table(table)
+    with pytest.raises(BadSyntax, match="an Arrow IPC file; send a stream"):
+        arrow.read(bytes(sink.getvalue()), INPUTS, max_records=10)
 
 
 def test_a_required_column_has_a_value_in_every_row():

@@ -41,6 +41,8 @@ BAD_BODIES = {
     "list": ([], 422, "body"),
     "text": (SECRET, 422, "body"),
     "nothing": ({}, 422, "records"),
+    "a row by itself": (lambda good: good, 422, "records"),
+    "rows under another name": (lambda good: {"instances": [good]}, 422, "records"),
     "no records": ({"records": []}, 422, "records"),
     "too many records": (lambda good: {"records": [good] * 51}, 422, "records"),
     "records is text": ({"records": SECRET}, 422, "records"),
@@ -99,6 +101,10 @@ class TestBadRequests:
         assert [item["field"] for item in content.get("errors", [])][:1] == ([field] if field else [])
         for leak in (SECRET, "4711", "Traceback", ".py", "/"):
             assert leak not in answer.text.replace("about:blank", "")
+
+    def test_whoever_sends_a_row_by_itself_is_told_where_it_belongs(self, shared_client, good):
+        (said,) = shared_client.post_json(good).json()["errors"]
+        assert said["message"].startswith("should be there, or record, or columns; the fields of a row stand")
 
     def test_many_problems_are_not_all_told(self, shared_client, good):
         answer = shared_client.post_json(

@@ -112,7 +112,8 @@ class Project:
             root = self.folder / name
             for path in [root] if root.is_file() else sorted(root.rglob("*")):
                 if path.is_file():
-                    total.update(_line(path.relative_to(self.folder).as_posix(), path))
+                    # By the policy's name for it: it may lie elsewhere.
+                    total.update(_line((Path(name) / path.relative_to(root)).as_posix(), path))
         return total.hexdigest()
 
 

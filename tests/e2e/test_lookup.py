@@ -1,15 +1,18 @@
-"""A retriever that breaks behind a server: questions of the plot-qa example, looked up in a store outside the model."""
+"""Looking up, on the plot-qa example: a retriever that breaks behind a server, and one by embeddings of one's own."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import polars as pl
 import pytest
+import yaml
 
-from evaluation.errors import ExitCode
+from evaluation.errors import ExitCode, UserError
 from mlops.demo import traffic
+from mlops.packaging.bundle import Bundle
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import UserProject
@@ -30,7 +33,7 @@ generate: {{chain: {{entrypoint: "chain:build", params: {{store: "{store}"}}}}}}
 texts: {{documents: document}}
 gate:
   unit: story
-  checks: [{{metric: retrieval_hit_at_3, at_least: 0.6}}]
+  checks: [{{metric: retrieval_hit_at_3, at_least: 0.4}}]
 serve: {{port: 0}}
 monitor: {{min_records: 100, window_records: 204}}
 """
@@ -61,6 +64,36 @@ def build(store):
         return {"text": contexts[0][:60] if best else "Not found.", "sources": best, "contexts": contexts}
 
     return answer
+"""
+
+BY_MEANING = """
+prompt: ask.txt
+endpoint: {{url: "{url}", model: stub}}
+retrieval: {{documents: {data}/documents.parquet, embeddings: "meaning:make", files: [words], weights: {{words: 0}}}}
+"""
+MEANING = """
+import zlib
+from pathlib import Path
+
+from spelled import words
+
+
+class Embeddings:
+    def __init__(self, little):
+        self.little = little
+
+    def embed_documents(self, texts):
+        return [self.vector(words(text)) for text in texts]
+
+    def vector(self, found):
+        counts = [0.0] * 2048
+        for word in set(found) - self.little:
+            counts[zlib.crc32(word.encode()) % 2048] += 1
+        return counts
+
+
+def make(project_dir: Path):
+    return Embeddings(set((project_dir / "words" / "little.txt").read_text().split()))
 """
 
 
@@ -113,3 +146,46 @@ def test_what_breaks_behind_the_server_is_told(
 
     documents.with_columns(pl.col("id") + "-2").write_parquet(store)
     assert moved(asking) == {"new", "like questions"}
+
+
+def test_embeddings_of_ones_own_find_on_the_server_what_was_weighed(
+    project: "UserProject", make_stub
+) -> None:
+    policy = yaml.safe_load(POLICY.format(data=DATA, store=""))
+    stub = make_stub(lambda prompt, _: prompt[:40])
+    policy["generate"] = yaml.safe_load(BY_MEANING.format(url=stub.url, data=DATA))
+    (project.folder / "weighbridge.yaml").write_text(yaml.safe_dump(policy))
+    for name, content in {
+        "ask.txt": "{context}\n\n{question}",
+        "meaning.py": MEANING,
+        "spelled.py": "def words(text):\n    return text.lower().replace('?', '').split()\n",
+        "words/little.txt": "the a an of to in is was and who what why how does did do from his her for",
+    }.items():
+        (project.folder / name).parent.mkdir(exist_ok=True)
+        (project.folder / name).write_text(content)
+    (project.folder / "train.py").unlink()
+    try:
+        ran = project("release")
+        assert ran.code == ExitCode.PASS, ran.output
+        opened = project.open()
+        [bundle] = [Bundle.open(place) for place in (opened.home / "bundles").iterdir()]
+        code = bundle.model_dir / "code"
+        assert [path.name for path in sorted(code.rglob("*")) if path.is_file()] == [
+            "meaning.py",
+            "spelled.py",
+            "little.txt",
+        ]
+        weighed = pl.read_parquet(bundle.reference).select("input.question", "sources").head(20)
+        answer = httpx.post(
+            f"{traffic.url(opened)}/v1/generate",
+            json={"columns": {"question": weighed["input.question"].to_list()}},
+        ).json()
+        assert [each["sources"] for each in answer["generations"]] == weighed["sources"].to_list()
+        assert all(weighed["sources"].list.len() > 0)
+
+        # Code that was changed after the decision is not run.
+        (code / "spelled.py").write_text("open('ran', 'w')\n" + (code / "spelled.py").read_text())
+        with pytest.raises(UserError, match="digest"):
+            Bundle.open(bundle.path)
+    finally:
+        project.open().rollout().stop()

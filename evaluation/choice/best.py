@@ -12,7 +12,7 @@ from evaluation.stats.estimate import Question, Settings, estimate
 from evaluation.stats.power import needed_units
 from evaluation.types import Direction, Estimate, Task
 
-_OF_ROWS = frozenset({Need.SCORES, Need.TWO_CLASSES})
+_OF_ROWS = frozenset({Need.SCORES, Need.TWO_CLASSES, Need.JUDGE})
 
 
 class Place(StrEnum):

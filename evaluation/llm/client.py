@@ -11,6 +11,7 @@ from evaluation.llm.cache import opened
 from evaluation.llm.config import BudgetConfig, EndpointConfig
 from evaluation.llm.connection import Connection, connection_of
 from evaluation.llm.embedded import EmbeddedServer
+from evaluation.llm.health import Health
 from evaluation.llm.loop import Work
 from evaluation.llm.run import Progress, Run
 from evaluation.llm.timing import Timing
@@ -27,7 +28,9 @@ class Endpoint:
     with the process, or earlier: when the last `with` block on them ends. Both ways to ask may be used from any
     thread and any event loop.
 
-    cache: file of kept replies; budget: a configuration, or a Budget that several endpoints share.
+    cache: file of kept replies; budget: a configuration, or a Budget that several endpoints share; health: that of
+    another endpoint that asks the same model. An endpoint that was given up is not asked again through this object,
+    whose other requests fail as not asked; a new one tries anew.
 
     Raises UserError for a bound on money without a price.
 
@@ -42,11 +45,13 @@ class Endpoint:
         *,
         cache: Path | None = None,
         budget: Budget | BudgetConfig | None = None,
+        health: Health | None = None,
         timing: Timing = _TIMING,
     ) -> None:
         self.config = config
         self.budget = budget if isinstance(budget, Budget) else Budget(budget or BudgetConfig())
         self.budget.check(config)
+        self._health = health or Health(config.concurrency)
         self._cache = cache
         self._timing = timing
 
@@ -57,9 +62,10 @@ class Endpoint:
         *,
         cache: Path | None = None,
         budget: Budget | BudgetConfig | None = None,
+        health: Health | None = None,
     ) -> Self:
         """An endpoint that nobody closes: what it opened ends with the process."""
-        return cls(config, cache=cache, budget=budget)
+        return cls(config, cache=cache, budget=budget, health=health)
 
     async def ask(self, asks: Sequence[Ask], *, progress: Progress | None = None) -> list[Reply | Failed]:
         """A reply or a failure for each request, in order.
@@ -102,7 +108,14 @@ class Endpoint:
         try:
             with nullcontext() if self._cache is None else opened(self._cache) as cached:
                 return await Run(
-                    self.config, connection, self._timing, self.budget, told, tuple(asks), cached
+                    self.config,
+                    connection,
+                    self._timing,
+                    self.budget,
+                    self._health,
+                    told,
+                    tuple(asks),
+                    cached,
                 ).results()
         finally:
             connection.users -= 1

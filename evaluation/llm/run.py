@@ -8,33 +8,12 @@ from evaluation.llm.budget import Budget, cost_of
 from evaluation.llm.cache import ReplyCache, key_of
 from evaluation.llm.config import EndpointConfig
 from evaluation.llm.connection import Connection, check_key
+from evaluation.llm.health import Health
 from evaluation.llm.timing import Timing
 from evaluation.llm.tries import answer
 from evaluation.llm.values import Ask, Failed, FailureKind, Reply
 
 Progress = Callable[[int, int], None]
-# Kinds that say something of the endpoint and not of the request.
-_OF_THE_ENDPOINT = {FailureKind.DOWN, FailureKind.TIMEOUT, FailureKind.RATE_LIMITED, FailureKind.REFUSED_KEY}
-_AT_LEAST_IN_A_ROW = 4
-
-
-@dataclass
-class Health:
-    """Whether an endpoint is still worth asking in this run."""
-
-    concurrency: int
-    in_a_row: int = 0
-    given_up: Failed | None = None
-
-    def note(self, result: Reply | Failed) -> None:
-        """Give up when the key is refused, or when requests fail in a row, all tries of each."""
-        if isinstance(result, Reply) or result.kind not in _OF_THE_ENDPOINT:
-            self.in_a_row = 0
-            return
-        self.in_a_row += 1
-        refused = result.kind is FailureKind.REFUSED_KEY
-        if refused or self.in_a_row >= max(_AT_LEAST_IN_A_ROW, 2 * self.concurrency):
-            self.given_up = Failed(result.kind, f"not asked after other requests: {result.detail}", 0)
 
 
 @dataclass
@@ -45,12 +24,10 @@ class Run:
     connection: Connection
     timing: Timing
     budget: Budget
+    health: Health
     progress: Progress
     asks: Sequence[Ask]
     cached: ReplyCache | None
-
-    def __post_init__(self) -> None:
-        self._health = Health(self.config.concurrency)
 
     async def results(self) -> list[Reply | Failed]:
         """One for each request, in order; where replies are kept, equal requests are asked once."""
@@ -92,8 +69,8 @@ class Run:
 
     def _refused(self) -> Failed | None:
         """Why nothing more is asked."""
-        if self._health.given_up is not None:
-            return self._health.given_up
+        if self.health.given_up is not None:
+            return self.health.given_up
         return None if self.budget.admit() else Failed(FailureKind.BUDGET, str(self.budget.closed), 0)
 
     async def _asked(self, ask: Ask) -> Reply | Failed:
@@ -104,7 +81,7 @@ class Run:
                 result = reply = self._priced(result)
         finally:
             self.budget.settle(reply)
-        self._health.note(result)
+        self.health.note(result)
         return result
 
     def _priced(self, reply: Reply) -> Reply:

@@ -93,6 +93,7 @@ class Need(StrEnum):
     VARIANTS = "counterfactual variants"
     PAIRS = "stereotype pairs"
     CHAMPION = "the champion's answers"
+    JUDGE = "a language model that judges"
 
 
 class Across(StrEnum):

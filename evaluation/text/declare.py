@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from evaluation.errors import Undefined
-from evaluation.metrics.base import Mask, Mean, Metric, Proportion, Sample, Scorer, Sums, require
+from evaluation.metrics.base import Mask, Mean, Metric, Need, Proportion, Sample, Scorer, Sums, require
 from evaluation.types import Direction, FloatArray, Task
 
 TEXT_TASKS = frozenset({Task.GENERATION, Task.RAG})
@@ -22,9 +22,12 @@ def mean_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric
     unit: str = "",
     tasks: frozenset[Task] = TEXT_TASKS,
     ranked: bool = True,
+    judged: bool = False,
     name: str | None = None,
 ) -> Metric:
     """The mean of what a scorer gives for every answer; name and summary are the scorer's own.
+
+    judged: it asks the judge of `texts.ragas`.
 
     >>> def words(rows):
     ...     "Words in an answer."
@@ -53,6 +56,7 @@ def mean_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric
         design=Mean(values),
         unit=unit,
         ranked=ranked,
+        needs=frozenset({Need.JUDGE} if judged else ()),
         scorer=scorer,
     )
 

@@ -18,7 +18,7 @@ def ragas_faithfulness(rows: TextRows) -> Scored:
     >>> ragas_faithfulness(TextRows.of(["Ahab."], question=["Who lost a leg?"])).problems
     ['the answer was given no passages']
     """
-    return RagasMetric("Faithfulness", _ASKED, judged=True).score(rows)
+    return RagasMetric("Faithfulness", _ASKED).score(rows)
 
 
 def ragas_answer_relevancy(rows: TextRows) -> Scored:
@@ -28,7 +28,7 @@ def ragas_answer_relevancy(rows: TextRows) -> Scored:
     ['the answer is empty']
     """
     parts = (Part.QUESTION, Part.ANSWER)
-    return RagasMetric("ResponseRelevancy", parts, judged=True, embeds=True).score(rows)
+    return RagasMetric("ResponseRelevancy", parts).score(rows)
 
 
 def ragas_context_precision(rows: TextRows) -> Scored:
@@ -38,7 +38,7 @@ def ragas_context_precision(rows: TextRows) -> Scored:
     ['the case has no reference']
     """
     parts = (Part.QUESTION, Part.REFERENCE, Part.PASSAGES)
-    return RagasMetric("LLMContextPrecisionWithReference", parts, judged=True).score(rows)
+    return RagasMetric("LLMContextPrecisionWithReference", parts).score(rows)
 
 
 def ragas_context_recall(rows: TextRows) -> Scored:
@@ -48,7 +48,7 @@ def ragas_context_recall(rows: TextRows) -> Scored:
     ['the answer was given no passages']
     """
     parts = (Part.QUESTION, Part.REFERENCE, Part.PASSAGES)
-    return RagasMetric("LLMContextRecall", parts, judged=True).score(rows)
+    return RagasMetric("LLMContextRecall", parts).score(rows)
 
 
 def ragas_noise_sensitivity(rows: TextRows) -> Scored:
@@ -57,7 +57,7 @@ def ragas_noise_sensitivity(rows: TextRows) -> Scored:
     >>> ragas_noise_sensitivity(TextRows.of(["Ahab."], question=["Who?"], contexts=[["A whale."]])).problems
     ['the case has no reference']
     """
-    return RagasMetric("NoiseSensitivity", (*_ASKED, Part.REFERENCE), judged=True).score(rows)
+    return RagasMetric("NoiseSensitivity", (*_ASKED, Part.REFERENCE)).score(rows)
 
 
 def ragas_non_llm_context_recall(rows: TextRows) -> Scored:
@@ -109,18 +109,16 @@ def ragas_tool_call_accuracy(rows: TextRows) -> Scored:
 
 METRICS = (
     *(
-        mean_of(scorer, tasks=RAG_ONLY)
-        for scorer in (
-            ragas_faithfulness,
-            ragas_context_precision,
-            ragas_context_recall,
-            ragas_non_llm_context_recall,
-            ragas_non_llm_context_precision,
-        )
+        mean_of(scorer, tasks=RAG_ONLY, judged=True)
+        for scorer in (ragas_faithfulness, ragas_context_precision, ragas_context_recall)
     ),
-    mean_of(ragas_noise_sensitivity, tasks=RAG_ONLY, higher_is_better=False),
+    *(
+        mean_of(scorer, tasks=RAG_ONLY)
+        for scorer in (ragas_non_llm_context_recall, ragas_non_llm_context_precision)
+    ),
+    mean_of(ragas_noise_sensitivity, tasks=RAG_ONLY, higher_is_better=False, judged=True),
     # A cosine, which may be a little below 0.
-    mean_of(ragas_answer_relevancy, range=(-1.0, 1.0)),
+    mean_of(ragas_answer_relevancy, range=(-1.0, 1.0), judged=True),
     mean_of(ragas_string_similarity),
     mean_of(ragas_tool_call_accuracy),
 )

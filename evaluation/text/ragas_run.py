@@ -21,6 +21,7 @@ NO_PASSAGES = "the answer was given no passages"
 NO_RIGHT_PASSAGES = "the case names no right passage"
 _NO_VALUE = "RAGAS gave no value"
 _LONGEST = 300
+_HEALTH = "health of RAGAS's judge"
 
 
 class Part(Enum):
@@ -35,12 +36,10 @@ class Part(Enum):
 
 @dataclass(frozen=True)
 class RagasMetric:
-    """A metric of RAGAS: its class's name, the parts of a sample that it reads, and whom it asks."""
+    """A metric of RAGAS: its class's name, and the parts of a sample that it reads."""
 
     name: str
     parts: tuple[Part, ...]
-    judged: bool = False
-    embeds: bool = False
 
     def score(self, rows: TextRows) -> Scored:
         """Its value for every row; raises UserError where the judge, a column or a package is missing."""
@@ -53,7 +52,7 @@ class RagasMetric:
 
             metric = self._made(rows)
             made = [SingleTurnSample(**samples[row]) for row in ready]
-            judge = rows.settings.ragas.judge if self.judged else None
+            judge = rows.settings.ragas.judge if hasattr(metric, "llm") else None
             found = wait(metric.single_turn_ascore, made, None if judge is None else 2 * judge.concurrency)
         return collected(rows.n, ready, found, problems)
 
@@ -68,9 +67,9 @@ class RagasMetric:
                 f"RAGAS's {self.name} needs a package that is not installed: {error}",
                 next_step="pip install rapidfuzz",
             ) from error
-        if self.judged:
+        if hasattr(metric, "llm"):
             metric.llm = _judge(rows, self.name)
-        if self.embeds:
+        if hasattr(metric, "embeddings"):
             from evaluation.embeddings.base import embedder
             from evaluation.text.ragas_judge import RagasEmbeddings
 
@@ -81,6 +80,7 @@ class RagasMetric:
 
 def _judge(rows: TextRows, name: str) -> Any:
     from evaluation.llm.client import Endpoint
+    from evaluation.llm.health import Health
     from evaluation.text.ragas_judge import ragas_llm
 
     settings: RagasConfig = rows.settings.ragas
@@ -90,7 +90,9 @@ def _judge(rows: TextRows, name: str) -> Any:
             expected="an endpoint that judges, such as {url: https://api.openai.com/v1, model: ..., key: NAME}",
             next_step="texts: {ragas: {judge: ...}} in weighbridge.yaml, or the check context_support, which asks none",
         )
-    endpoint = Endpoint.of(settings.judge, cache=rows.replies, budget=settings.budget)
+    # A dead judge is dead for all metrics of these rows; the budget is one metric's.
+    health = rows.shared.setdefault(_HEALTH, Health(settings.judge.concurrency))
+    endpoint = Endpoint.of(settings.judge, cache=rows.replies, budget=settings.budget, health=health)
     return ragas_llm(endpoint, settings.max_tokens)
 
 
@@ -113,7 +115,10 @@ def quiet_ragas() -> Iterator[None]:
 def wait(
     score: Callable[[Any], Any], samples: Sequence[Any], at_once: int | None = None
 ) -> list[float | Exception]:
-    """What an asynchronous metric gives for each sample, or what it raised; so many samples at a time."""
+    """What an asynchronous metric gives for each sample, or what it raised; so many samples at a time.
+
+    Raises UserError where one does: what is missing, such as a key, is missing for all.
+    """
     from evaluation.llm.loop import Work
 
     async def all_of_them() -> list[Any]:
@@ -126,7 +131,11 @@ def wait(
 
         return await asyncio.gather(*(one(sample) for sample in samples), return_exceptions=True)
 
-    return Work(all_of_them()).wait()
+    found = Work(all_of_them()).wait()
+    for each in found:
+        if isinstance(each, UserError):
+            raise each
+    return found
 
 
 def collected(

@@ -192,6 +192,10 @@ def test_a_metric_that_cannot_decide_is_refused(metric, says):
         require_choosable(metric, Task.BINARY)
 
 
+def test_a_metric_that_asks_a_judge_may_decide():
+    require_choosable(find_metric("ragas_faithfulness"), Task.RAG)
+
+
 def test_nobody_is_needed_where_one_is_out_of_reach():
     estimate_ = Estimate(0.5, 0.4, 0.6, 50, 0.95, "x")
     standings = (

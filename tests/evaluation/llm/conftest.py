@@ -247,11 +247,11 @@ def make_endpoint(server: HostileServer, fake_time: FakeTime) -> Iterator[MakeEn
     """An endpoint at that server; closed with the test."""
     made: list[Endpoint] = []
 
-    def make(*, cache: Any = None, budget: Any = None, **settings: Any) -> Endpoint:
+    def make(*, cache: Any = None, budget: Any = None, health: Any = None, **settings: Any) -> Endpoint:
         config = EndpointConfig.model_validate(
             {"url": server.url, "model": "m", "attempts": 3, "timeout_s": 5.0, "concurrency": 2} | settings
         )
-        endpoint = Endpoint(config, cache=cache, budget=budget, timing=fake_time.timing)
+        endpoint = Endpoint(config, cache=cache, budget=budget, health=health, timing=fake_time.timing)
         made.append(endpoint.__enter__())
         return endpoint
 

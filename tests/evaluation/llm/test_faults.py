@@ -173,30 +173,3 @@ def test_a_failure_stays_in_its_place(server: Any, answers: Any, make_endpoint: 
         FailureKind.EMPTY,
         "three",
     ]
-
-
-def test_a_revoked_key_is_tried_once_for_all(server: Any, answers: Any, make_endpoint: Any) -> None:
-    server.does(answers.refuses(401, "invalid_api_key"))
-    said = make_endpoint(concurrency=1).ask_now([ASK] * 50)
-    assert len(server.requests) == 1
-    assert [result.attempts for result in said] == [1] + [0] * 49
-    assert {result.kind for result in said} == {FailureKind.REFUSED_KEY}
-
-
-def test_an_endpoint_that_is_down_is_given_up(server: Any, answers: Any, make_endpoint: Any) -> None:
-    server.does(answers.sends(500, "oh"))
-    endpoint = make_endpoint(concurrency=1, attempts=2)
-    said = endpoint.ask_now([ASK] * 50)
-    assert {result.kind for result in said} == {FailureKind.DOWN}
-    assert len(server.requests) == 4 * 2
-    server.does(answers.says())
-    (reply,) = endpoint.ask_now([ASK])
-    assert isinstance(reply, Reply)
-
-
-def test_requests_that_fail_for_themselves_give_nothing_up(
-    server: Any, answers: Any, make_endpoint: Any
-) -> None:
-    server.does(answers.says(""))
-    make_endpoint(concurrency=1).ask_now([ASK] * 20)
-    assert len(server.requests) == 20

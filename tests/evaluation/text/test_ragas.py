@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 from evaluation.errors import UserError
-from evaluation.llm.config import EndpointConfig
+from evaluation.llm.config import BudgetConfig, EndpointConfig
 from evaluation.llm.values import Failed, FailureKind, Reply
+from evaluation.metrics.base import Need
 from evaluation.text import ragas_run
 from evaluation.text.config import TextConfig
 from evaluation.text.ragas import METRICS
@@ -251,6 +252,83 @@ def test_what_the_judge_said_is_kept_and_not_paid_for_again(asked_judge, tmp_pat
     assert paid == 6
     assert scored() == pytest.approx([0.5, 1.0, 0.0])
     assert stub.asked == paid
+
+
+def hundred(settings: TextConfig) -> TextRows:
+    """As many answers, each to a question of its own."""
+    return TextRows.of(
+        ANSWERS[:1] * 100,
+        *REFERENCES[:1] * 100,
+        question=[f"Who lost leg {row}?" for row in range(100)],
+        contexts=[CONTEXTS[0]] * 100,
+        settings=settings,
+    )
+
+
+DEAD = {
+    "down": (("text/plain", b"oh", 503), "down: HTTP 503", "down: not asked: HTTP 503, 4 times in a row", 4),
+    "refuses the key": (
+        ("text/plain", b"no", 401),
+        "refused_key: HTTP 401",
+        "refused_key: not asked: HTTP 401",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize(("sent", "first", "then", "least"), DEAD.values(), ids=DEAD.keys())
+def test_a_dead_judge_is_not_asked_about_every_answer(asked_judge, sent, first, then, least) -> None:
+    stub, settings = asked_judge
+    stub.says = lambda *_: sent
+    judge = settings.ragas.judge.model_copy(update={"attempts": 1})
+    rows = hundred(TextConfig(ragas=RagasConfig(judge=judge)))
+    found = BY_NAME["ragas_faithfulness"].scorer(rows)
+    # Two at a time: one more may be on its way.
+    assert least <= stub.asked <= least + 1
+    assert np.isnan(found.values).all()
+    assert len(found.problems) == 100
+    assert sum(first in problem for problem in found.problems) == stub.asked
+    assert sum(then in problem for problem in found.problems) == 100 - stub.asked
+    asked = stub.asked
+    again = BY_NAME["ragas_context_recall"].scorer(rows)
+    assert stub.asked == asked
+    assert all(then in problem for problem in again.problems)
+
+
+def test_a_judge_whose_budget_is_spent_is_not_asked_further(asked_judge) -> None:
+    stub, settings = asked_judge
+    told = settings.ragas.model_copy(update={"budget": BudgetConfig(tokens=1)})
+    found = BY_NAME["ragas_context_recall"].scorer(hundred(TextConfig(ragas=told)))
+    assert 1 <= stub.asked <= 2
+    assert np.isfinite(found.values).sum() == stub.asked
+    left = [problem for problem in found.problems if problem is not None]
+    assert set(left) == {"JudgeFailedError: budget: the budget of 1 tokens is spent"}
+
+
+def test_a_judge_without_its_key_is_told_as_missing(asked_judge, monkeypatch) -> None:
+    stub, settings = asked_judge
+    monkeypatch.delenv("JUDGE_KEY")
+    with pytest.raises(UserError, match="JUDGE_KEY is not set"):
+        BY_NAME["ragas_faithfulness"].scorer(hundred(settings))
+    assert stub.asked == 0
+
+
+def test_metrics_that_ask_a_judge_say_so() -> None:
+    """Without one they cannot be measured; the others can."""
+    rows = TextRows.of(
+        ["x"],
+        "y",
+        question=["?"],
+        contexts=[["z"]],
+        right=[["z"]],
+        settings=TextConfig(ragas=RagasConfig(contexts="right", tool_calls="right")),
+    )
+    for metric in METRICS:
+        if Need.JUDGE in metric.needs:
+            with pytest.raises(UserError, match="and none is named"):
+                metric.scorer(rows)
+        else:
+            metric.scorer(rows)
 
 
 def test_many_answers_are_judged_a_few_at_a_time(judge) -> None:

@@ -114,19 +114,27 @@ def connection_of(config: EndpointConfig, timing: Timing) -> Connection:
 
 
 def check_key(name: str | None) -> None:
-    """Refuse to ask without the key.
-
-    Raises UserError where the environment variable of this name is unset, empty, or no key by its characters.
-    """
-    if name is None:
-        return
-    key = _key(name)
-    if not key or not (key.isascii() and key.isprintable()) or " " in key:
+    """Refuse to ask without the key; raises UserError where there is a problem with it."""
+    if (problem := key_problem(name)) is not None:
         raise UserError(
-            f"the environment variable {name} {'holds what no key holds' if key else 'is not set'}",
+            problem,
             expected="the API key of the endpoint: letters, digits and signs without spaces",
             next_step=f"export {name}=...",
         )
+
+
+def key_problem(name: str | None) -> str | None:
+    """What is wrong with the environment variable of this name: unset, empty, or no key by its characters.
+
+    >>> key_problem("A_KEY_THAT_NOBODY_HAS")
+    'the environment variable A_KEY_THAT_NOBODY_HAS is not set'
+    """
+    if name is None:
+        return None
+    key = _key(name)
+    if key and key.isascii() and key.isprintable() and " " not in key:
+        return None
+    return f"the environment variable {name} {'holds what no key holds' if key else 'is not set'}"
 
 
 def _key(name: str) -> str:

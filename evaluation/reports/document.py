@@ -1,7 +1,7 @@
 """The reports on a decision and on the validation of data, from their JSON records."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evaluation.json_codec import outcome_from_json
@@ -81,8 +81,11 @@ def decision_brief(decision: Mapping[str, Any]) -> Document:
     return Document("", tuple(blocks))
 
 
-def validation_document(validation: Mapping[str, Any]) -> Document:
-    """The page on the data of a release, from `{"verdict", "checks": [{"name", "verdict", "message", "detail"}]}`."""
+def validation_document(validation: Mapping[str, Any], notes: Sequence[str] = ()) -> Document:
+    """The page on the data of a release, from `{"verdict", "checks": [{"name", "verdict", "message", "detail"}]}`.
+
+    notes: what is known already of the evaluation to come, and decides nothing here.
+    """
     verdict = Verdict(validation["verdict"])
     checks = validation["checks"]
     titles = {
@@ -98,6 +101,8 @@ def validation_document(validation: Mapping[str, Any]) -> Document:
     )
     if not_passed:
         blocks += [Heading("What did not pass"), Items(not_passed)]
+    if notes:
+        blocks += [Heading("What evaluation will lack"), *map(Paragraph, notes)]
     blocks += [Heading("Checks"), _validation_table(checks)]
     for check in checks:
         if detail := check.get("detail"):

@@ -39,7 +39,7 @@ def plan(
     """Tell what each check can decide on the rows at hand, and how likely an equally good model passes."""
     from evaluation.forecast.plan import forecast
     from evaluation.plan import columns_of
-    from mlops.release.asking import unready_metrics
+    from mlops.release.foreseen import without_value
     from mlops.release.ledger import coming
     from mlops.release.pilot import find_pilot
 
@@ -58,7 +58,7 @@ def plan(
             runs=runs,
             progress=advance,
         )
-    missing = unready_metrics(project)
+    missing = without_value(project)
     told = [f"{name} would be inconclusive: {problem}." for name, problem in missing.items()]
     found = replace(found, notes=(*found.notes, *told))
     if as_json:

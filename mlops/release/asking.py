@@ -58,7 +58,7 @@ def unready_metrics(project: Project) -> dict[str, str]:
     return unready(
         [
             *_text_metrics(project),
-            *(metric for metric in _named(policy) if not metric.needs.isdisjoint(BESIDE_ROWS)),
+            *(metric for metric in measured(policy) if not metric.needs.isdisjoint(BESIDE_ROWS)),
         ],
         pl.DataFrame(schema=project.dataset.holdout.schema),
         project.texts,
@@ -80,12 +80,12 @@ def _each_repeated(tables: Iterable[pl.DataFrame], times: int) -> Iterator[pl.Da
 
 def _text_metrics(project: Project) -> Iterator[Metric]:
     """What the policy and the report ask of every text, each once."""
-    for metric in _named(project.policy):
+    for metric in measured(project.policy):
         if metric.scorer is not None and metric.needs.isdisjoint(BESIDE_ROWS):
             yield metric
 
 
-def _named(policy: Policy) -> Iterator[Metric]:
+def measured(policy: Policy) -> Iterator[Metric]:
     """What the checks name, and what every report of the task shows, each once."""
     for name in dict.fromkeys([*(check.metric for check in policy.gate.checks), *OVERVIEW[policy.task]]):
         yield find_metric(name, among=named_by(policy.gate))

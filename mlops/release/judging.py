@@ -11,7 +11,7 @@ from evaluation.judges.config import JudgeConfig, rubric_of
 from evaluation.judges.declare import CHAMPION_ANSWER, judging
 from evaluation.judges.judge import Judge, digest
 from evaluation.judges.labelled import LabelledSet, read_labelled
-from evaluation.judges.standing import Standing, examine
+from evaluation.judges.standing import Standing, examine, void_anyway
 from evaluation.llm.client import Endpoint
 from evaluation.metrics.base import Metric
 from evaluation.text.rows import score_rows
@@ -37,10 +37,17 @@ def judges_of(gate: GateConfig) -> Iterator[JudgeConfig]:
     return (judge for judge in gate.judges if judge.metric in named)
 
 
-def require_judges(project: Project) -> None:
-    """See, before anything is asked, that rubrics and labelled answers can be read. Raises UserError."""
+def void_judges(project: Project) -> dict[str, str]:
+    """Judges that will be void whatever they say, and why, by their metrics; found before anything is asked.
+
+    Raises UserError for rubrics and labelled answers that can't be read.
+    """
+    found = {}
     for config in judges_of(project.policy.gate):
-        seated(project, config)
+        _, labelled = seated(project, config)
+        if (problem := void_anyway(config, labelled)) is not None:
+            found[config.metric] = problem
+    return found
 
 
 def digests(project: Project, gate: GateConfig) -> dict[str, str]:

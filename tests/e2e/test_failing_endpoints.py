@@ -1,5 +1,6 @@
 """Every way in which an endpoint fails, weighed by a whole release: counted, never a score, never left out."""
 
+import html
 import itertools
 import json
 import os
@@ -22,7 +23,7 @@ from mlops.cli.main import main
 from mlops.decision.record import FILE_NAME, DecisionRecord
 from mlops.project import Project
 from mlops.release.journal import Step
-from mlops.release.run import begin, run_step
+from mlops.release.run import Release, begin, run_step
 
 pytestmark = pytest.mark.e2e
 
@@ -98,6 +99,15 @@ class Shop:
 
     def weigh(self, **changed: str) -> Weighed:
         """Validate, train, evaluate and decide anew; nothing that was answered before is known."""
+        release, told = self.begun(**changed), dict[Step, str]()
+        for step in (Step.VALIDATE, Step.TRAIN, Step.EVALUATE, Step.GATE):
+            verdict = run_step(release, step, _telling(told))
+        record = DecisionRecord.read(release.folder / FILE_NAME).content
+        answers = pl.read_parquet(release.folder / "predictions.parquet")
+        return Weighed(verdict, record["checks"], answers, told, record["judges"])
+
+    def begun(self, **changed: str) -> Release:
+        """A release that is about to begin, of a policy with these changes."""
         usual = {"url": self.stub.url, "at_once": str(ROWS), "checks": CHECKS}
         said = {"budget": "{}", "texts": "{}", "judges": "[]", "more": ""} | usual | changed
         (self.folder / "weighbridge.yaml").write_text(POLICY.format(**said))
@@ -105,16 +115,14 @@ class Shop:
         project.prepare_home()
         for kept in project.home.glob("replies.db*"):
             kept.unlink()
-        release = begin(project, new=True)
-        told: dict[Step, str] = {}
-        observer = SimpleNamespace(
-            begin=lambda _: lambda _: None, end=lambda step, summary, _: told.update({step: summary})
-        )
-        for step in (Step.VALIDATE, Step.TRAIN, Step.EVALUATE, Step.GATE):
-            verdict = run_step(release, step, observer)
-        record = DecisionRecord.read(release.folder / FILE_NAME).content
-        answers = pl.read_parquet(release.folder / "predictions.parquet")
-        return Weighed(verdict, record["checks"], answers, told, record["judges"])
+        return begin(project, new=True)
+
+
+def _telling(told: dict[Step, str]) -> Any:
+    """An observer that notes what each step says at its end."""
+    return SimpleNamespace(
+        begin=lambda _: lambda _: None, end=lambda step, summary, _: told.update({step: summary})
+    )
 
 
 @pytest.fixture(scope="module")
@@ -245,6 +253,61 @@ def test_a_key_that_is_not_set_is_named_and_nothing_is_asked(
     with pytest.raises(UserError, match="STUB_KEY is not set"):
         shop.weigh()
     assert shop.stub.asked == before
+
+
+def test_what_evaluation_will_lack_is_told_by_validation_and_fails_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STUB_KEY")
+    before = shop.stub.asked
+    judge = f'{{url: "{shop.stub.url}", model: judge, key: STUB_KEY}}'
+    release = shop.begun(
+        judges=f"[{{name: kept, rubric: Say whether it is kept, endpoint: {judge}}}]",
+        checks="[{metric: judge_kept, at_least: 3}, {metric: rouge_l, at_least: 0.5}]",
+    )
+    told: dict[Step, str] = {}
+    assert run_step(release, Step.VALIDATE, _telling(told)) is Verdict.PASS
+    page = html.unescape((release.folder / "validation.html").read_text())
+    asked = "generate.endpoint and gate.judges.kept.endpoint"
+    for note in (
+        "judge_kept will be inconclusive: judge 'kept' is void: no answers that people scored",
+        f"the environment variable STUB_KEY is not set, and evaluate asks {asked} with it",
+    ):
+        assert note in told[Step.VALIDATE]
+        assert note in page
+    assert shop.stub.asked == before
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        (FAULTS["fails"][0], "down: not asked: HTTP 503, 8 times in a row"),
+        (FAULTS["revoked the key"][0], "refused_key: not asked: HTTP 401 invalid_api_key"),
+    ],
+    ids=["down", "revoked the key"],
+)
+def test_a_dead_judge_of_ragas_leaves_its_check_open_and_is_not_asked_about_every_answer(
+    shop: Shop, sent: Sent, why: str
+) -> None:
+    asked = itertools.count()
+
+    def says(prompt: str, body: dict[str, Any]) -> str | Sent:
+        if body["model"] != "judge":
+            return good(prompt, body)
+        next(asked)
+        return sent
+
+    shop.stub.says = says
+    judge = f'{{url: "{shop.stub.url}", model: judge, key: STUB_KEY, attempts: 1, concurrency: 4}}'
+    found = shop.weigh(
+        texts=f"{{ragas: {{question: facts, judge: {judge}}}}}",
+        checks="[{metric: ragas_answer_relevancy, at_least: 0.5}, {metric: rouge_l, at_least: 0.5}]",
+    )
+    assert next(asked) < 12
+    assert [check["verdict"] for check in found.checks] == [Verdict.INCONCLUSIVE, Verdict.PASS]
+    estimate = found.checks[0]["estimate"]
+    assert (estimate["value"], estimate["n"]) == (None, ROWS)
+    assert f"no value for {ROWS} of {ROWS} answers: JudgeFailedError: {why}" in estimate["problem"]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from evaluation.types import Verdict
 from mlops.data.validate import validate, validation_to_json
 from mlops.generation.prompt import Prompt
 from mlops.project import Project
-from mlops.release.asking import unready_metrics
-from mlops.release.judging import require_judges
+from mlops.release.foreseen import missing_keys, without_value
 from mlops.release.run import Fraction, Release, StepDone
 
 
@@ -21,7 +20,8 @@ def perform(release: Release, advance: Fraction) -> StepDone:
 
     policy, dataset = release.project.policy, release.project.dataset
     check_gate(policy.gate, task=policy.task, schema=dataset.holdout.schema)
-    require_judges(release.project)
+    lacking = without_value(release.project).items()
+    notes = [f"{name} will be inconclusive: {problem}" for name, problem in lacking] + missing_keys(policy)
     for watched in policy.monitor.performance:
         find_metric(watched.metric)
     suite = release.project.folder / policy.data.expectations if policy.data.expectations else None
@@ -37,16 +37,16 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     )
     content = validation_to_json(found)
     write_whole(release.folder / "validation.json", json.dumps(content, indent=1, allow_nan=False).encode())
-    write_whole(release.folder / "validation.html", to_html(validation_document(content)).encode())
+    write_whole(release.folder / "validation.html", to_html(validation_document(content, notes)).encode())
     failed = [check for check in found.checks if check.verdict is not Verdict.PASS]
     rows = dataset.training.rows, dataset.holdout.rows
     summary = f"{rows[0]:,} + {rows[1]:,} rows, {len(found.checks)} checks"
     if failed:
         summary += f"; {len(failed)} not passed: {failed[0].message}"
-    for name, problem in unready_metrics(release.project).items():
-        summary += f"; {name} will be inconclusive: {problem}"
     return StepDone(
-        {"verdict": found.verdict.value, "failed": [check.name for check in failed]}, summary, found.verdict
+        {"verdict": found.verdict.value, "failed": [check.name for check in failed]},
+        "; ".join([summary, *notes]),
+        found.verdict,
     )
 
 

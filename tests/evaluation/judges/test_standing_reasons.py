@@ -1,8 +1,13 @@
 """Why a judge is void is told by what it said."""
 
+from dataclasses import replace
 from typing import Any
 
-from evaluation.judges.standing import examine
+import numpy as np
+import pytest
+
+from benchmarks._characters import Script
+from evaluation.judges.standing import examine, void_anyway
 from evaluation.llm.values import Reply
 
 
@@ -17,3 +22,41 @@ def test_a_judge_off_the_scale_is_told_as_such(make_judge: Any, make_labelled: A
     )
     assert "no rows" not in found.problem
     assert "the judge gave no score for 60 of 60 answers" in found.problem
+
+
+@pytest.mark.parametrize(
+    ("changes", "answers", "told"),
+    [
+        ({}, (29, 1), "agreement with people (ordinal alpha) can't be told: 29 rows, at least 30 are needed"),
+        ({}, (30, 1), None),
+        (
+            {"agreement": {"measure": "kappa"}},
+            (29, 1),
+            "agreement with people (kappa) can't be told: 29 rows",
+        ),
+        # Two answers to a prompt are one unit.
+        ({}, (58, 2), "can't be told: 29 units"),
+        ({"mode": "pairwise"}, (58, 2), "can't be told: 29 rows"),
+        ({"mode": "pairwise"}, (60, 2), None),
+        ({"mode": "pairwise"}, (60, 1), "can't be told: no pairs that people scored"),
+    ],
+)
+def test_what_makes_a_judge_void_anyway_is_told_before_it_is_asked(
+    changes: Any, answers: tuple[int, int], told: str | None, make_judge: Any, make_labelled: Any
+) -> None:
+    judge, labelled = make_judge(Script(noise=0.0), **changes), make_labelled(*answers)
+    foreseen, found = void_anyway(judge.config, labelled), examine(judge, labelled).problem
+    if told is None:
+        assert foreseen is None
+        return
+    assert foreseen is not None
+    assert foreseen.startswith("judge 'quality' is void: ")
+    assert told in foreseen
+    assert found is not None
+    assert found.startswith(foreseen)
+
+
+def test_people_who_say_one_and_the_same_tell_nothing_of_a_judge(make_judge: Any, make_labelled: Any) -> None:
+    labelled = make_labelled(n=60)
+    same = replace(labelled, ratings=np.full_like(labelled.ratings, 4.0))
+    assert "all ratings are the same" in str(void_anyway(make_judge(Script()).config, same))

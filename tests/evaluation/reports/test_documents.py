@@ -164,6 +164,14 @@ def test_data_that_validated() -> None:
     )
 
 
+def test_what_is_known_of_the_evaluation_to_come_changes_no_verdict() -> None:
+    fine = {"verdict": "pass", "checks": [{"name": "a", "verdict": "pass", "message": "fine"}]}
+    page = validation_document(fine, ["judge_tone will be inconclusive: no labels", "KEY is not set"])
+    assert page.blocks[0] == validation_document(fine).blocks[0]
+    told = words(part(page, "What evaluation will lack"))
+    assert told == "judge_tone will be inconclusive: no labels\nKEY is not set"
+
+
 def test_an_explanation_tells_what_which_data_why_and_next(make_decision: MakeDecision) -> None:
     told = explain(make_decision("fail", PASSED, BIASED, OPEN, UNMEASURED))
     assert told.blocks[0].title == "lending failed the gate. It was not registered and does not serve."

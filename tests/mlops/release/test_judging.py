@@ -17,7 +17,7 @@ from evaluation.run import measure
 from evaluation.text.config import TextConfig
 from evaluation.types import GateOutcome, Outputs, Task, Verdict
 from mlops.release.evidence import read_answers, write_answers
-from mlops.release.judging import Judged, digests, judge_holdout, require_judges
+from mlops.release.judging import Judged, digests, judge_holdout, void_judges
 
 CASES = 60
 FRAME = pl.DataFrame(
@@ -107,6 +107,28 @@ def test_a_judge_without_labelled_answers_is_void_and_not_asked(open_project, tm
     assert project.stub.asked == 0
 
 
+@pytest.mark.parametrize(
+    ("labelled", "check", "told"),
+    [
+        ({"labelled": None}, {"at_least": 3}, {"judge_worth": "no answers that people scored"}),
+        ({"labelled": "few.csv"}, {"at_least": 3}, {"judge_worth": "(ordinal alpha) can't be told: 6 units"}),
+        ({}, {"at_least": 3}, {}),
+        ({"labelled": None}, {"metric": "rouge_l", "at_least": 0.1}, {}),
+    ],
+    ids=["none", "too few", "enough", "not named"],
+)
+def test_a_judge_that_will_be_void_is_told_before_anybody_is_asked(
+    open_project, tmp_path: Path, labelled, check, told
+) -> None:
+    project = open_project(Script(), check, **labelled)
+    lines = (tmp_path / "ratings.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "few.csv").write_text("".join(lines[:13]))
+    found = void_judges(project)
+    assert found.keys() == told.keys()
+    assert all(told[name] in problem for name, problem in found.items()), found
+    assert project.stub.asked == 0
+
+
 def test_a_judge_that_compares_waits_for_a_champion(open_project, tmp_path: Path) -> None:
     project = open_project(Script(noise=0.0), {"at_least": 0.5}, mode="pairwise")
     alone = judge_holdout(project, said(4), None, set())
@@ -139,7 +161,7 @@ def test_a_judge_that_no_check_names_is_not_asked(open_project) -> None:
 def test_what_cannot_be_read_is_told_before_anybody_is_asked(open_project, judge, told: str) -> None:
     project = open_project(Script(), {"at_least": 2}, **judge)
     with pytest.raises(UserError, match=told):
-        require_judges(project)
+        void_judges(project)
     assert project.stub.asked == 0
 
 

@@ -86,6 +86,18 @@ def test_without_drift_alarms_keep_to_their_error() -> None:
     assert all(count <= 10 for count in alarms.values()), alarms
 
 
+def test_documents_that_hardly_come_twice_are_not_new_by_that() -> None:
+    def draw(rows: int) -> Answered:
+        return Answered(pl.Series([[str(name)] for name in rng.integers(0, 500, rows)], dtype=IDS), None)
+
+    rng = np.random.default_rng(7)
+    found = measure_sources(draw(1000), draw(1000))
+    assert 0.3 < found["new"][1].mean() < 0.5
+    assert far(found, error=0.05, tolerance=0.0) == set()
+    # Of those that the reference has, others are drift.
+    assert far(measure_sources(draw(1000), with_sources([["x"], ["y"]] * 500))) == {"documents", "new"}
+
+
 def test_who_asks_the_questions_of_the_reference_is_no_drift() -> None:
     reference = answered(ROWS, 1)
     assert far(measure_sources(reference, reference)) == set()
@@ -97,6 +109,8 @@ def test_what_is_not_known_is_no_part_of_it() -> None:
     found = measure_sources(whole, Answered(pl.Series(gaps, dtype=IDS), window.asked))
     assert len(found["number"][1]) == len(found["documents"][1]) == len(found["new"][1]) == 150
     assert found["number"][1].null_count() == 0
+    lacking = Answered(pl.concat([pl.Series([None] * 40, dtype=IDS), whole.sources[40:]]), whole.asked)
+    assert len(measure_sources(lacking, window)["number"][0]) == 360
     nothing = measure_sources(whole, Answered(pl.Series([None] * 9, dtype=IDS), window.asked.head(9)))
     assert {name: len(current) for name, (_, current) in nothing.items()} == dict.fromkeys(found, 0)
 

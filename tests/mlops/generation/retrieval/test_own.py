@@ -181,6 +181,9 @@ def test_vectors_are_made_again_when_what_they_hang_on_has_changed(project: Path
     for _ in range(2):
         Index.of(TEXTS, found, kept=tmp_path / "kept", own=OwnEmbeddings.build(found, project))
     assert len(list((tmp_path / "kept").iterdir())) == 1
+    (project / "words" / "kinds.txt").write_text("sofa\nboat\n")
+    Index.of(TEXTS, found, kept=tmp_path / "kept", own=OwnEmbeddings.build(found, project))
+    assert len(list((tmp_path / "kept").iterdir())) == 2
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from evaluation.errors import UserError
 from evaluation.files import write_whole
 from evaluation.llm.budget import Budget
 from evaluation.llm.config import BudgetConfig, EndpointConfig
+from evaluation.llm.health import Health
 from evaluation.llm.values import Ask, Failed, Reply
 from evaluation.types import Outputs
 from mlops.generation.code import CODE
@@ -81,19 +82,25 @@ class Generator:
         """What is left of the budget, for all that this generator is asked in an evaluation."""
         return Budget(self.budget)
 
+    @cached_property
+    def health(self) -> Health:
+        """Whether its endpoint is still worth asking, for all that this generator is asked in an evaluation."""
+        return Health(self.endpoint.concurrency)
+
     def answer(
         self, cases: Sequence[Mapping[str, Any]], *, cache: Path | None = None, budgeted: bool = False
     ) -> Outputs:
         """Write an answer for each case; one that cannot be had is None, and its facts say why.
 
         cases: values of `inputs` each. Equal cases are asked as often as they come. cache: where answers are kept,
-        so that what was paid for is not asked again. budgeted: whether these calls draw on `purse`.
+        so that what was paid for is not asked again. budgeted: whether these calls are an evaluation's,
+        which share `purse` and `health`.
         """
         passages = self._look_up(cases)
         contexts = [[passage.text for passage in found[: self.in_prompt]] for found in passages]
         prompts = self._fill(cases, contexts)
         asks = _asks(prompts, self.sampling, self.system, self.turns)
-        said = self._ask(asks, cache, self.purse if budgeted else None)
+        said = self._ask(asks, cache, budgeted)
         return Outputs(
             labels=np.array([each.text if isinstance(each, Reply) else None for each in said], dtype=object),
             facts=_facts(said, prompts, contexts, passages),
@@ -158,10 +165,11 @@ class Generator:
             return [[] for _ in cases]
         return self.retriever.search([str(case[self.query]) for case in cases])
 
-    def _ask(self, asks: Sequence[Ask], cache: Path | None, budget: Budget | None) -> list[Reply | Failed]:
+    def _ask(self, asks: Sequence[Ask], cache: Path | None, budgeted: bool) -> list[Reply | Failed]:
         from evaluation.llm.client import Endpoint
 
-        return Endpoint.of(self.endpoint, cache=cache, budget=budget).ask_now(asks)
+        budget, health = (self.purse, self.health) if budgeted else (None, None)
+        return Endpoint.of(self.endpoint, cache=cache, budget=budget, health=health).ask_now(asks)
 
 
 def _asks(

@@ -78,8 +78,9 @@ def ask_pairs(project: Project, model: PackagedModel) -> Answers | None:
         # What a chain asks is its own.
         return None
     pairs = read_pairs(project.folder / gate.stereotype_pairs if gate.stereotype_pairs else None)
-    config = model.generator.endpoint
-    endpoint = Endpoint.of(config, cache=model.replies, budget=model.generator.purse)
+    writer = model.generator
+    config = writer.endpoint
+    endpoint = Endpoint.of(config, cache=model.replies, budget=writer.purse, health=writer.health)
     # The engine that comes with Weighbridge takes a grammar; of others that is not known.
     said = endpoint.ask_now(asks_of(pairs, grammar=config.url == EMBEDDED))
     about = pl.DataFrame(

@@ -180,3 +180,29 @@ def test_all_questions_of_an_evaluation_draw_on_one_budget(
     said = [generator.answer(cases, budgeted=True).labels.tolist() for _ in range(2)]
     assert said == [["a mug", "a mug"], [None, None]]
     assert generator.answer(cases).labels.tolist() == ["a mug", "a mug"]
+
+
+def test_all_questions_of_an_evaluation_know_that_the_endpoint_is_dead(
+    tmp_path: Path, make_stub: Callable[..., Any]
+) -> None:
+    stub = make_stub(lambda *_: ("text/plain", b"no", 401))
+    (tmp_path / "ask.txt").write_text("{question}")
+    generator = build(
+        CASES,
+        pd.Series(["", ""]),
+        seed=0,
+        project_dir=tmp_path,
+        prompt="ask.txt",
+        endpoint={"url": stub.url, "model": "m", "concurrency": 1},
+    )
+    cases = CASES.to_dict(orient="records")
+    problems = [
+        problem
+        for _ in range(3)
+        for problem in generator.answer(cases, budgeted=True).facts["problem"].to_list()
+    ]
+    assert problems == ["refused_key: HTTP 401", *["refused_key: not asked: HTTP 401"] * 5]
+    assert stub.asked == 1
+    # A server asks anew for every request.
+    stub.says = lambda *_: "a mug"
+    assert generator.answer(cases).labels.tolist() == ["a mug", "a mug"]

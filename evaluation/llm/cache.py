@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,28 +45,54 @@ def key_of(config: EndpointConfig, ask: Ask) -> str:
 
 
 class ReplyCache:
-    """The open cache; to be used by one thread. Each reply is on disk before `put` comes back."""
+    """The open cache, for several threads at once. Each reply is on disk before `put` comes back."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._broken = False
+        self._connection, self._lock = connection, threading.Lock()
+        self._broken = self._closed = False
 
     def get(self, key: str) -> Reply | None:
         """The reply, as `cached`, or None; its cost is not kept, as prices change."""
         try:
-            row = self._connection.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
-            return None if row is None else _reply(json.loads(row[0]))
-        except (sqlite3.Error, ValueError, KeyError, TypeError):
+            text = self.read(key)
+            return None if text is None else _reply(json.loads(text))
+        except (ValueError, KeyError, TypeError):
             # What can't be read is asked again.
             return None
 
     def put(self, key: str, reply: Reply) -> None:
         """Keep a reply; where the disk refuses, that is told once and the evaluation goes on without."""
-        text = json.dumps(asdict(reply) | {"cost": None, "cached": True}, allow_nan=False)
+        self.write(key, json.dumps(asdict(reply) | {"cost": None, "cached": True}, allow_nan=False))
+
+    def read(self, key: str) -> str | None:
+        """What was written under a key; None where nothing was, or it can't be read."""
         try:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO replies (key, reply, at) VALUES (?, ?, ?)", (key, text, time.time())
-            )
+            with self._lock:
+                row = self._connection.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
+        except sqlite3.Error:
+            return None
+        found: str | None = None if row is None else row[0]
+        return found
+
+    def write(self, key: str, text: str) -> None:
+        """Keep a reply that is written already, as `put` does."""
+        self._do("INSERT OR REPLACE INTO replies (key, reply, at) VALUES (?, ?, ?)", (key, text, time.time()))
+
+    def forget(self, key: str) -> None:
+        """Keep it no longer."""
+        self._do("DELETE FROM replies WHERE key = ?", (key,))
+
+    def close(self) -> None:
+        """End it; a thread that is late changes nothing any more."""
+        with self._lock:
+            self._closed = True
+            self._connection.close()
+
+    def _do(self, statement: str, values: tuple[object, ...]) -> None:
+        try:
+            with self._lock:
+                if not self._closed:
+                    self._connection.execute(statement, values)
         except sqlite3.Error as error:
             if not self._broken:
                 _LOG.warning("replies are not kept any more: %s", error)
@@ -82,14 +109,15 @@ def opened(path: Path) -> Iterator[ReplyCache]:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         # Without transactions of Python's: each statement is one of its own.
-        connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise _shut(path, error) from error
+    replies = ReplyCache(connection)
     try:
         _prepare(connection, path)
-        yield ReplyCache(connection)
+        yield replies
     finally:
-        connection.close()
+        replies.close()
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

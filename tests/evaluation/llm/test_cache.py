@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,20 @@ def test_several_processes_write_at_once_and_one_is_killed(path: Path) -> None:
     with opened(path) as cache:
         kept = [cache.get(f"{name}-{number}") for name in ("a", "b", "killed") for number in range(50)]
     assert all(isinstance(reply, Reply) for reply in kept)
+
+
+def test_several_threads_write_at_once_and_a_late_one_changes_nothing(path: Path, caplog: Any) -> None:
+    with opened(path) as cache, ThreadPoolExecutor(4) as pool:
+        for key in map(str, range(200)):
+            pool.submit(cache.put, key, REPLY)
+    cache.put("late", REPLY)
+    cache.forget("0")
+    assert cache.get("0") is None
+    with opened(path) as again:
+        assert [again.get(key) is None for key in ("0", "199", "late")] == [False, False, True]
+        again.forget("0")
+        assert again.get("0") is None
+    assert caplog.text == ""
 
 
 def test_another_file_is_refused_and_left_alone(path: Path) -> None:

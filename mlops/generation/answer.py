@@ -44,6 +44,21 @@ class Seen(Protocol):
         ...
 
     @property
+    def saved(self) -> Usage:
+        """Tokens of replies that were kept, among all of them."""
+        ...
+
+    @property
+    def earlier_ms(self) -> float:
+        """Milliseconds that those took when they were asked for."""
+        ...
+
+    @property
+    def cached(self) -> bool:
+        """Whether all replies were kept."""
+        ...
+
+    @property
     def contexts(self) -> tuple[str, ...]:
         """The texts that were looked up."""
         ...
@@ -85,6 +100,7 @@ def read_answer(given: Any, seen: Seen | None, *, latency_ms: float, price: Pric
     """An answer of what a chain gave: a text, a message with a text, or a mapping with `text` and what it knows.
 
     What it does not tell is taken from what was seen. Anything else is a failure, and so is an empty text.
+    latency_ms: what it took now; where replies of language models were kept, what those took is added.
 
     >>> read_answer({"text": "Ahab.", "sources": ["whale"]}, None, latency_ms=2.0, price=None).sources
     ('whale',)
@@ -113,9 +129,10 @@ def read_answer(given: Any, seen: Seen | None, *, latency_ms: float, price: Pric
         text=told.text,
         usage=usage,
         first_token_ms=None,
-        latency_ms=latency_ms,
+        latency_ms=latency_ms + (0.0 if seen is None else seen.earlier_ms),
         finish_reason=told.finish_reason or (seen.finish_reason if seen is not None else None),
         cost=told.cost if told.cost is not None else cost_of(usage, price),
+        cached=seen is not None and seen.cached,
     )
     return _with(seen, told, reply)
 

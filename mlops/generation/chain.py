@@ -1,14 +1,15 @@
 """A model that writes by code of the project's: a LangChain runnable, or any callable that answers a case."""
 
-import inspect
+import hashlib
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,33 +17,47 @@ from evaluation.errors import EnvironmentProblem, UserError
 from evaluation.files import write_whole
 from evaluation.llm.budget import Budget
 from evaluation.llm.config import BudgetConfig
-from evaluation.llm.values import Failed, FailureKind, Reply
+from evaluation.llm.values import Failed, FailureKind
 from evaluation.types import Outputs
-from mlops.generation.answer import Answer, Seen, read_answer
+from mlops.generation.answer import Answer, read_answer
 from mlops.generation.calls import Calls
+from mlops.generation.code import CODE, call, files_of
 from mlops.generation.config import ChainConfig
+from mlops.generation.making import SECTION, Answering, answering, read_prompts
+from mlops.generation.prompt import Prompt
+from mlops.generation.purse import Purse
 from mlops.generation.writer import FILE_NAME
 from mlops.modules import modules_of
-from mlops.training.entrypoint import entrypoint, place_of, raised
+from mlops.training.entrypoint import entrypoint, place_of
 
-_SECTION = "generate.chain"
-# Where MLflow puts a model's code, beside the folder of its data.
-CODE = "code"
+if TYPE_CHECKING:
+    from mlops.generation.kept import CaseCalls, Kept
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One answer that is to be had; calls: where replies are kept on the way, None where they are not."""
+
+    case: dict[str, Any]
+    purse: Purse
+    calls: "CaseCalls | None"
 
 
 @dataclass(frozen=True)
 class Chain:
     """What a function of the project made, and the files that it needs to be made again.
 
-    folder: where they lie; inputs: the columns of a case that it is given; code: modules, relative to the folder.
+    folder: where they lie; inputs: the columns of a case that it is given; code: modules, relative to the folder;
+    prompts: the templates that the policy names, which it reads itself.
     """
 
     config: ChainConfig
     folder: Path
     inputs: tuple[str, ...]
     budget: BudgetConfig
-    made: Any
+    made: Answering
     code: tuple[Path, ...]
+    prompts: tuple[Prompt, ...]
 
     @classmethod
     def build(
@@ -50,7 +65,8 @@ class Chain:
     ) -> "Chain":
         """Import the function and call it.
 
-        Raises UserError where it is not there, lies outside the folder, raises, or gives nothing that answers.
+        Raises UserError where it is not there, lies outside the folder, raises, or gives nothing that answers; and
+        for a prompt that is missing, or names what is neither a column nor filled by the chain.
         """
         if budget.money is not None and config.price is None:
             raise UserError(
@@ -58,18 +74,19 @@ class Chain:
                 expected="price: {input: ..., output: ...}, money per million tokens, under generate.chain",
                 next_step="add the price, or bound tokens instead",
             )
-        with entrypoint(config.entrypoint, folder, _SECTION) as function:
+        prompts = tuple(read_prompts(config, folder, inputs))
+        with entrypoint(config.entrypoint, folder, SECTION) as function:
             code = modules_of(folder)
             if config.entrypoint.partition(":")[0] not in code:
                 raise UserError(
-                    f"{_SECTION}: {config.entrypoint} does not lie in the project's folder",
+                    f"{SECTION}: {config.entrypoint} does not lie in the project's folder",
                     expected="a function of the project's own, whose code goes with the model",
                     next_step="import what is installed in a module of the project, and name that",
                 )
-            made = _call(function, config.params, folder)
+            made = call(function, config.params, folder, SECTION)
             home = folder.resolve()
             files = {path.relative_to(home) for path in modules_of(folder).values()}
-        return cls(config, folder, tuple(inputs), budget, _answering(made), tuple(sorted(files)))
+        return cls(config, folder, tuple(inputs), budget, answering(made), tuple(sorted(files)), prompts)
 
     @classmethod
     def load(cls, folder: Path) -> "Chain":
@@ -102,14 +119,26 @@ class Chain:
         self,
         cases: Sequence[Mapping[str, Any]],
         *,
-        cache: Path | None = None,  # noqa: ARG002 - a chain may do anything, so none of its answers is kept
+        cache: Path | None = None,
         budgeted: bool = False,
     ) -> Outputs:
-        """Call it for each case, so many at a time; a call that raises or takes too long is a failure of that case."""
+        """Call it for each case, so many at a time; a call that raises or takes too long is a failure of that case.
+
+        cache: where replies of the language models that it asks by LangChain are kept. What else it does it does
+        again, so an answer took what that takes now, and what its models took when they were asked.
+        """
         from evaluation.llm.facts import answers_of, facts_of
 
-        purse = _Purse(Budget(self.budget if budgeted else BudgetConfig()))
-        said = self._calls.each([(purse, dict(case)) for case in cases])
+        purse = self._purse if budgeted else Purse(Budget(BudgetConfig()))
+        seen: Counter[str] = Counter()
+        with self._keeping(cache) as kept:
+            asked = []
+            for case in cases:
+                same = json.dumps(case, sort_keys=True, default=str)
+                calls = None if kept is None else kept.calls(case, seen[same])
+                asked.append(_Asked(dict(case), purse, calls))
+                seen[same] += 1
+            said = self._calls.each(asked)
         results = [each.result for each in said]
         return Outputs(
             labels=np.array(answers_of(results), dtype=object),
@@ -132,40 +161,35 @@ class Chain:
         write_whole(folder / FILE_NAME, json.dumps(content, indent=1, allow_nan=False).encode())
 
     def files(self) -> Iterator[Path]:
-        """All that it is made of, relative to its folder: modules, and what the policy names.
+        """All that it is made of, relative to its folder: modules, prompts, and what else the policy names.
 
         Raises UserError for a name that is no file or folder.
         """
-        yield from self.code
-        for name in self.config.files:
-            root = self.folder / name
-            if not root.exists():
-                raise UserError(
-                    f"{_SECTION}.files names '{name}', which is not there",
-                    expected="files and folders beside weighbridge.yaml",
-                    next_step="correct generate.chain.files in weighbridge.yaml",
-                )
-            for path in [root] if root.is_file() else sorted(root.rglob("*")):
-                if path.is_file() and "__pycache__" not in path.parts:
-                    yield path.relative_to(self.folder)
+        yield from map(Path, self.config.prompts)
+        yield from files_of(self.folder, self.code, self.config.files, f"{SECTION}.files")
 
     @cached_property
-    def _calls(self) -> Calls["tuple[_Purse, dict[str, Any]]", Answer]:
+    def _purse(self) -> Purse:
+        """What is left of the budget, for all that it is asked in an evaluation."""
+        return Purse(Budget(self.budget))
+
+    @cached_property
+    def _calls(self) -> Calls[_Asked, Answer]:
         within = f"no answer within {self.config.timeout_s:.3g} s"
         return Calls(
-            lambda asked: self._one(*asked),
+            self._one,
             lambda: Answer(Failed(FailureKind.TIMEOUT, within, 1)),
             lambda: Answer(Failed(FailureKind.TIMEOUT, "earlier calls have not come back", 0)),
             concurrency=self.config.concurrency,
             timeout_s=self.config.timeout_s,
         )
 
-    def _one(self, purse: "_Purse", case: dict[str, Any]) -> Answer:
-        if (refused := purse.admit()) is not None:
+    def _one(self, asked: _Asked) -> Answer:
+        if (refused := asked.purse.admit()) is not None:
             return Answer(refused)
-        began, answer = time.perf_counter(), None
+        began, seen = time.perf_counter(), None
         try:
-            given, seen = self.made(case)
+            given, seen = self.made(asked.case, asked.calls)
             latency_ms = (time.perf_counter() - began) * 1000
             answer = read_answer(given, seen, latency_ms=latency_ms, price=self.config.price)
         except BaseException as error:  # noqa: BLE001 - the user's code may raise anything, SystemExit included
@@ -173,60 +197,27 @@ class Chain:
             where = place_of(error, self.folder)
             told = type(error).__name__ + (f" at {where}" if where else "")
             answer = Answer(Failed(FailureKind.RAISED, told, 1))
-        finally:
-            purse.settle(answer)
+        asked.purse.settle(answer.result, seen)
+        if asked.calls is not None and isinstance(answer.result, Failed):
+            asked.calls.fail()
         return answer
 
+    def _keeping(self, cache: Path | None) -> "AbstractContextManager[Kept | None]":
+        if cache is None:
+            return nullcontext()
+        try:
+            from mlops.generation.kept import keeping
+        except ModuleNotFoundError:
+            return nullcontext()
+        return keeping(cache, code=self._digest)
 
-class _Purse:
-    """A budget that several threads draw on."""
-
-    def __init__(self, budget: Budget) -> None:
-        self._budget, self._lock = budget, threading.Lock()
-
-    def admit(self) -> Failed | None:
-        with self._lock:
-            return None if self._budget.admit() else Failed(FailureKind.BUDGET, str(self._budget.closed), 0)
-
-    def settle(self, answer: Answer | None) -> None:
-        reply = None if answer is None or not isinstance(answer.result, Reply) else answer.result
-        with self._lock:
-            self._budget.settle(reply)
-
-
-def _call(function: Callable[..., Any], params: Mapping[str, Any], folder: Path) -> Any:
-    """Call the project's function; one that takes `project_dir` is told where its files lie."""
-    given = dict(params)
-    signature = inspect.signature(function)
-    if "project_dir" in signature.parameters:
-        given["project_dir"] = folder
-    try:
-        signature.bind(**given)
-    except TypeError as error:
-        raise UserError(
-            f"{_SECTION}: the function cannot be called: {error}",
-            expected="def build(**params) that gives what answers, with the params named in weighbridge.yaml",
-            next_step="correct generate.chain.params in weighbridge.yaml or the function",
-        ) from None
-    try:
-        return function(**given)
-    except Exception as error:
-        raise raised(error, folder, _SECTION) from error
-
-
-def _answering(made: Any) -> Callable[[dict[str, Any]], tuple[Any, Seen | None]]:
-    """What answers a case, and tells what was seen on the way; by LangChain where that is there."""
-    runs = callable(getattr(made, "invoke", None))
-    if inspect.iscoroutinefunction(made) or not (runs or callable(made)):
-        raise UserError(
-            f"{_SECTION}: the function gave {type(made).__name__}",
-            expected="a LangChain runnable, or a callable that takes a case and gives its text",
-            next_step="return one from it",
-        )
-    try:
-        from mlops.generation import watch
-    except ModuleNotFoundError:
-        if runs:
-            raise
-        return lambda case: (made(case), None)
-    return partial(watch.ask, watch.as_runnable(made))
+    @cached_property
+    def _digest(self) -> str:
+        """SHA-256 over all that it is made of and called with."""
+        total = hashlib.sha256(json.dumps([self.config.entrypoint, self.config.params], default=str).encode())
+        for path in sorted(set(self.files())):
+            with (self.folder / path).open("rb") as file:
+                total.update(
+                    f"{path.as_posix()}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode()
+                )
+        return total.hexdigest()

@@ -42,11 +42,18 @@ class ChainConfig(Section):
     files: tuple[str, ...] = Field(
         (), description="Files and folders beside this one that it reads; modules that it imports are found."
     )
+    prompts: tuple[Annotated[str, Field(pattern=_TEXT)], ...] = Field(
+        (),
+        description=".txt files beside this one that are its templates: it reads them itself, each text is a version.",
+    )
+    fills: tuple[str, ...] = Field(
+        (), description="Names in its prompts that it fills itself, beside the columns of the cases."
+    )
     price: Price | None = Field(None, description="Money per million tokens: {input: 0.15, output: 0.6}.")
     timeout_s: float = Field(60.0, gt=0, le=3600, description="For one answer.")
     concurrency: int = Field(4, ge=1, le=64, description="Cases that are answered at a time.")
 
-    @field_validator("files")
+    @field_validator("files", "prompts")
     @classmethod
     def _lie_in_the_project(cls, files: tuple[str, ...]) -> tuple[str, ...]:
         for name in files:
@@ -55,6 +62,15 @@ class ChainConfig(Section):
                 msg = f"'{name}' does not lie in the folder of weighbridge.yaml"
                 raise ValueError(msg)
         return files
+
+    @field_validator("prompts")
+    @classmethod
+    def _bear_names_of_their_own(cls, prompts: tuple[str, ...]) -> tuple[str, ...]:
+        names = [PurePosixPath(name).stem for name in prompts]
+        if len(set(names)) < len(names):
+            msg = "two prompts of one name, by which they are registered"
+            raise ValueError(msg)
+        return prompts
 
 
 def short_chain(value: object) -> object:
@@ -112,6 +128,8 @@ class GenerateConfig(Section):
     @property
     def prompts(self) -> tuple[str, ...]:
         """The files of its prompts."""
+        if self.chain is not None:
+            return self.chain.prompts
         return tuple(name for name in (self.prompt, self.system) if name)
 
     @property

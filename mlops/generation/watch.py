@@ -11,18 +11,20 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import Runnable, RunnableLambda
 
 from evaluation.llm.values import Usage
+from mlops.generation.kept import CaseCalls, made_for
 
 
 class Watch(BaseCallbackHandler):
     """Told by LangChain of every step of one answer.
 
     prompt: what the last call of a language model was asked by the user; usage: of all calls, None where one did not
-    tell; documents: what retrievers found, in order.
+    tell; documents: what retrievers found, in order. calls: where replies are kept.
     """
 
     run_inline = True
 
-    def __init__(self) -> None:
+    def __init__(self, calls: CaseCalls | None = None) -> None:
+        self._calls = calls
         self.prompt: str | None = None
         self.finish_reason: str | None = None
         self.documents: list[Document] = []
@@ -34,6 +36,21 @@ class Watch(BaseCallbackHandler):
     def usage(self) -> Usage | None:
         """Tokens of all calls together; None without calls, and where one did not tell."""
         return self._tokens if self._asked and self._told == self._asked else None
+
+    @property
+    def saved(self) -> Usage:
+        """Tokens of replies that were kept, which were paid for earlier."""
+        return Usage(0, 0) if self._calls is None else self._calls.saved
+
+    @property
+    def earlier_ms(self) -> float:
+        """Milliseconds that the calls took that brought them."""
+        return 0.0 if self._calls is None else self._calls.earlier_ms
+
+    @property
+    def cached(self) -> bool:
+        """Whether all replies were kept."""
+        return self._calls is not None and 0 < self._asked == self._calls.found
 
     @property
     def contexts(self) -> tuple[str, ...]:
@@ -69,7 +86,9 @@ class Watch(BaseCallbackHandler):
             return
         if reason := message.response_metadata.get("finish_reason"):
             self.finish_reason = str(reason)
-        if (usage := getattr(message, "usage_metadata", None)) is not None:
+        usage = getattr(message, "usage_metadata", None)
+        # Of a reply that was kept, LangChain says what it costs now, even where it knows no tokens.
+        if usage is not None and "input_tokens" in usage:
             self._told += 1
             self._tokens = Usage(
                 self._tokens.prompt_tokens + usage["input_tokens"],
@@ -94,7 +113,8 @@ def as_runnable(made: Any) -> "Runnable[Any, Any]":
     return made if isinstance(made, Runnable) else RunnableLambda(made)
 
 
-def ask(runnable: "Runnable[Any, Any]", case: dict[str, Any]) -> tuple[Any, Watch]:
-    """What a runnable says of a case, and what was seen of it."""
-    watch = Watch()
-    return runnable.invoke(case, {"callbacks": [watch]}), watch
+def ask(runnable: "Runnable[Any, Any]", case: dict[str, Any], calls: CaseCalls | None) -> tuple[Any, Watch]:
+    """What a runnable says of a case, and what was seen of it; calls: where replies are kept."""
+    watch = Watch(calls)
+    with made_for(calls):
+        return runnable.invoke(case, {"callbacks": [watch]}), watch

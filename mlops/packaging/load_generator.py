@@ -11,13 +11,14 @@ from evaluation.types import Outputs
 from mlops.generation.saved import load_writer
 from mlops.generation.writer import Writer
 from mlops.packaging.load import InputField
+from mlops.registry.prompts import prompts_of
 
 
 @dataclass(frozen=True)
 class GeneratorModel:
     """A generator with its signature; satisfies mlops.packaging.load.PackagedModel.
 
-    facts: what the model's own file says of it, such as its prompt's version. replies: where an evaluation keeps
+    facts: what the model's own file says of it, such as its prompts' versions. replies: where an evaluation keeps
     the answers that it paid for.
     """
 
@@ -29,9 +30,8 @@ class GeneratorModel:
 
     @property
     def prompt(self) -> str | None:
-        """The version of its prompt in the prompt registry, as NAME/VERSION."""
-        found = self.facts.get("prompt")
-        return None if found is None else f"{found['name']}/{found['version']}"
+        """The version of its prompt in the prompt registry, as NAME/VERSION; of several with a comma between them."""
+        return ", ".join(f"{each.name}/{each.version}" for each in prompts_of(self.facts)) or None
 
     @classmethod
     def load(

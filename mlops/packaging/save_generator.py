@@ -1,4 +1,4 @@
-"""Saving a model that writes as an MLflow model: plain files, and its prompt in the prompt registry."""
+"""Saving a model that writes as an MLflow model: plain files, and its prompts in the prompt registry."""
 
 import re
 import shutil
@@ -32,7 +32,7 @@ def log_generator(
     them, so that callers need not change when a prompt takes others.
     """
     mlflow = quiet_mlflow()
-    prompt, packages = _registered(mlflow, name, generator), needed(generator)
+    prompts, packages = _registered(mlflow, name, generator), needed(generator)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer")
         # It would be asked, which costs something.
@@ -49,9 +49,11 @@ def log_generator(
             ),
             pip_requirements=_joined(packages.requirements, requirements),
             code_paths=_code(generator, Path(folder) / "code"),
-            prompts=None if prompt is None else [prompt.uri],
-            metadata={"carried": list(packages.carried)}
-            | ({} if prompt is None else {"prompt": prompt.to_json()}),
+            prompts=[prompt.uri for prompt in prompts] or None,
+            metadata={
+                "carried": list(packages.carried),
+                "prompts": [prompt.to_json() for prompt in prompts],
+            },
         )
     return str(logged.model_uri)
 
@@ -71,12 +73,13 @@ def _package(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", found[0]).lower() if found else requirement
 
 
-def _registered(mlflow: Any, name: str, generator: Generator | Chain) -> PromptVersion | None:
-    """The version of its prompt in the registry; a chain's prompts are in its code."""
-    if isinstance(generator, Chain):
-        return None
-    prompt = generator.prompt
-    return register_prompt(mlflow, f"{name}.{prompt.name}", prompt.template, prompt.variables)
+def _registered(mlflow: Any, name: str, generator: Generator | Chain) -> list[PromptVersion]:
+    """The versions of its prompts in the registry: of a chain those that the policy names, others are in its code."""
+    prompts = generator.prompts if isinstance(generator, Chain) else (generator.prompt,)
+    return [
+        register_prompt(mlflow, f"{name}.{prompt.name}", prompt.template, prompt.variables)
+        for prompt in prompts
+    ]
 
 
 def _code(generator: Generator | Chain, folder: Path) -> list[str] | None:

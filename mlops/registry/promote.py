@@ -9,7 +9,7 @@ from mlops.packaging.bundle import RANGES, REFERENCE, Bundle, model_digest
 from mlops.packaging.load import read_mlmodel
 from mlops.registry.client import Alias, ModelVersion, Registry
 from mlops.registry.moves import Clock, move_champion, settle, utc_now
-from mlops.registry.prompts import PromptVersion
+from mlops.registry.prompts import prompts_of
 
 
 def fetch_bundle(registry: Registry, version: ModelVersion, bundles: Path) -> Bundle:
@@ -66,17 +66,11 @@ def promote(registry: Registry, bundle: Bundle, *, back: bool = False, clock: Cl
     digest = require_recorded(registry.by_version(bundle.version))
     SignedRecord.read(Bundle.open(bundle.path).path).require_authentic(digest)
     move_champion(registry, bundle.version, back=back, clock=clock)
-    if (prompt := _prompt_of(bundle)) is not None:
+    for prompt in prompts_of(read_mlmodel(bundle.model_dir).get("metadata")):
         registry.point_prompt(prompt, Alias.CHAMPION)
     challenger = registry.by_alias(Alias.CHALLENGER)
     if challenger is not None and challenger.version == bundle.version:
         registry.set_alias(Alias.CHALLENGER, None)
-
-
-def _prompt_of(bundle: Bundle) -> PromptVersion | None:
-    """The prompt that a model writes by, None for one without."""
-    found = (read_mlmodel(bundle.model_dir).get("metadata") or {}).get("prompt")
-    return None if found is None else PromptVersion(**found)
 
 
 def swap_back(registry: Registry) -> tuple[ModelVersion, ModelVersion]:

@@ -1,5 +1,6 @@
 """Prompts in MLflow's prompt registry, so that each text has a version, and the one that serves has the alias."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,6 +24,15 @@ class PromptVersion:
     def to_json(self) -> dict[str, str]:
         """For the model's own file."""
         return asdict(self)
+
+
+def prompts_of(metadata: Mapping[str, Any] | None) -> list[PromptVersion]:
+    """The prompts that a model writes by, as its own file names them in `metadata`; none for one without.
+
+    >>> prompts_of({"prompts": [{"name": "shop-copy.facts", "version": "3"}]})
+    [PromptVersion(name='shop-copy.facts', version='3')]
+    """
+    return [PromptVersion(**each) for each in (metadata or {}).get("prompts", ())]
 
 
 def register_prompt(mlflow: Any, name: str, template: str, variables: tuple[str, ...]) -> PromptVersion:

@@ -137,7 +137,7 @@ class ServedVersion:
 
     @cached_property
     def prompt(self) -> str | None:
-        """The version of the prompt that it writes by, as NAME/VERSION; None for a model without."""
+        """The version of the prompt that it writes by, as NAME/VERSION, several with commas; None for one without."""
         found = getattr(self._model, "prompt", None)
         return found if isinstance(found, str) else None
 

@@ -289,6 +289,9 @@ def test_what_makes_no_chain_is_said(
         ({"chain": "mine"}, "should match pattern"),
         ({"chain": {"entrypoint": "mine:build", "files": ["../secret"]}}, "does not lie in the folder"),
         ({"chain": {"entrypoint": "mine:build", "files": ["/etc/passwd"]}}, "does not lie in the folder"),
+        ({"chain": {"entrypoint": "mine:build", "prompts": ["../a.txt"]}}, "does not lie in the folder"),
+        ({"chain": {"entrypoint": "mine:build", "prompts": ["a.md"]}}, "should match pattern"),
+        ({"chain": {"entrypoint": "mine:build", "prompts": ["a/x.txt", "b/x.txt"]}}, "two prompts of one"),
     ],
 )
 def test_a_section_says_one_way(section: dict[str, Any], said: str) -> None:
@@ -324,6 +327,58 @@ def test_its_modules_and_files_are_all_it_needs_elsewhere(make: Callable[..., Ch
     loaded = Chain.load(place)
     assert loaded.answer(CASES).labels.tolist() == ["fine red mug!", "fine blue bowl!"]
     assert not list((tmp_path / "kept").rglob("__pycache__"))
+
+
+TEMPLATE = """
+def build(project_dir):
+    template = (project_dir / "prompts" / "answer.txt").read_text()
+    return lambda case: template.format(style="fine", **case).strip()
+"""
+
+
+def prompts(folder: Path, **texts: str) -> list[str]:
+    (folder / "prompts").mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (folder / "prompts" / f"{name}.txt").write_text(text)
+    return [f"prompts/{name}.txt" for name in texts]
+
+
+def test_its_prompts_are_read_and_go_with_it(make: Callable[..., Chain], tmp_path: Path) -> None:
+    named = prompts(tmp_path, answer="{style} {title}\n", system="Be brief.\n")
+    chain = make(TEMPLATE, prompts=named, fills=["style"])
+    assert [(each.name, each.template, each.variables) for each in chain.prompts] == [
+        ("answer", "{style} {title}", ("style", "title")),
+        ("system", "Be brief.", ()),
+    ]
+    place = keep(chain, tmp_path / "kept")
+    prompts(tmp_path, answer="Another {title}")
+    loaded = Chain.load(place)
+    assert loaded.answer(CASES[:1]).labels.tolist() == ["fine RED MUG"]
+    assert loaded.prompts == chain.prompts
+
+
+@pytest.mark.parametrize(
+    ("text", "fills", "told"),
+    [
+        ("Of {titel}", [], "did you mean {title}?"),
+        ("Of {context}", [], "correct {context}, or name it under generate.chain.fills"),
+        ("Of {context}", ["contexts"], "did you mean {contexts}?"),
+        ("Of {title!r}", [], "the prompt 'answer' cannot be read: {title!r}"),
+        (" ", [], "answer.txt has 1 characters"),
+    ],
+)
+def test_a_prompt_of_a_chain_that_nobody_can_fill_is_said(
+    make: Callable[..., Chain], tmp_path: Path, text: str, fills: list[str], told: str
+) -> None:
+    with pytest.raises(UserError) as raised:
+        make(TEMPLATE, prompts=prompts(tmp_path, answer=text), fills=fills)
+    assert told in {raised.value.found, raised.value.next_step}
+
+
+def test_a_prompt_of_a_chain_that_is_not_there_is_said(make: Callable[..., Chain]) -> None:
+    with pytest.raises(UserError, match="no prompt at") as raised:
+        make(TEMPLATE, prompts=["prompts/answer.txt"])
+    assert raised.value.next_step == "correct generate.chain.prompts in weighbridge.yaml"
 
 
 def test_two_with_modules_of_one_name_do_not_mix(make: Callable[..., Chain], tmp_path: Path) -> None:

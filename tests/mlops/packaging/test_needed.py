@@ -160,7 +160,8 @@ def log(store: "Store", model: Any, **given: Any) -> tuple[Path, str]:
             trusted_types=(),
             project_dir=store.home,
         )
-    return Path(store.mlflow.artifacts.download_artifacts(uri, dst_path=str(store.home / "model"))), uri
+    place = str(store.home / given.get("to", "model"))
+    return Path(store.mlflow.artifacts.download_artifacts(uri, dst_path=place)), uri
 
 
 def test_a_chain_answers_after_the_trip_as_before(store: "Store", tmp_path: Path) -> None:
@@ -174,6 +175,31 @@ def test_a_chain_answers_after_the_trip_as_before(store: "Store", tmp_path: Path
     assert getattr(model, "prompt", "") is None
     assert store.mlflow.pyfunc.load_model(uri).predict(CASES) == ["red mug!", "blue bowl!"]
     assert sorted(path.name for path in (folder / "code").rglob("*")) == ["mine.py", "more.py"]
+
+
+TEMPLATE = """
+def build(project_dir):
+    template = (project_dir / "answer.txt").read_text()
+    return lambda case: template.format(**case)
+"""
+
+
+def test_the_prompts_of_a_chain_have_versions(store: "Store", tmp_path: Path) -> None:
+    project, told = tmp_path / "project", []
+    project.mkdir()
+    (project / "system.txt").write_text("Be brief.")
+    for number, text in enumerate(("Of {title}", "On {title}", "Of {title}")):
+        (project / "answer.txt").write_text(text)
+        chain = made(project, TEMPLATE, prompts=["answer.txt", "system.txt"])
+        folder, _ = log(store, chain, to=f"model-{number}")
+        model = load_model(folder, task=Task.GENERATION, threshold=0.5)
+        told.append(getattr(model, "prompt", ""))
+        assert model.predict_rows([("RED MUG",)]).labels.tolist() == [text.format(title="RED MUG")]
+    # The same text is the same version.
+    versions = [f"small.answer/{version}, small.system/1" for version in (1, 2, 1)]
+    assert told == versions
+    client = store.mlflow.MlflowClient()
+    assert client.get_prompt_version("small.answer", 2).template == "On {{title}}"
 
 
 def test_the_policys_own_pins_come_before_ours(store: "Store") -> None:

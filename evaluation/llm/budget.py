@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from evaluation.errors import UserError
 from evaluation.llm.config import BudgetConfig, EndpointConfig, Price
-from evaluation.llm.values import Reply, Usage
+from evaluation.llm.values import Failed, Reply, Usage
 
 
 def cost_of(usage: Usage | None, price: Price | None) -> float | None:
@@ -78,14 +78,14 @@ class Budget:
             self._in_flight += 1
         return self.closed is None
 
-    def settle(self, reply: Reply | None) -> None:
-        """Count what came of an admitted one; None where no answer came."""
+    def settle(self, came: Reply | Failed | None) -> None:
+        """Count what came of an admitted one; None where nothing came. A failure costs what is told of it."""
         self._in_flight -= 1
-        if reply is None:
+        if came is None or (isinstance(came, Failed) and came.usage is None):
             return
         self._replies += 1
-        if reply.usage is not None:
-            self._tokens.spent += reply.usage.total
-            self._money.spent += reply.cost or 0.0
+        if came.usage is not None:
+            self._tokens.spent += came.usage.total
+            self._money.spent += came.cost or 0.0
         elif self.config.tokens is not None or self.config.money is not None:
             self.closed = "the endpoint does not tell how many tokens it took, so no budget can be kept"

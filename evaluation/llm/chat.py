@@ -74,6 +74,8 @@ class Chat:
             http_async_client=self._http,
             # Proxies are those that httpx finds; the library's own variable would refuse our client.
             openai_proxy=None,
+            # With any, the library warns of proxies that its own client, which asks nothing, would not use.
+            http_socket_options=(),
         )
         self._model.async_client = Completions(self._model.root_async_client)
 
@@ -155,9 +157,11 @@ class _Heard:
         if self.finish_reason is None:
             return cut_off()
         if self.finish_reason == "content_filter":
-            return Fault(FailureKind.FILTERED, "the provider's filter stopped the answer", again=False)
+            said = "the provider's filter stopped the answer"
+            return Fault(FailureKind.FILTERED, said, again=False, usage=self.usage)
         if not text.strip() and not self.tokens:
-            return Fault(FailureKind.EMPTY, f"an empty answer ({self.finish_reason})", again=False)
+            said = f"an empty answer ({self.finish_reason})"
+            return Fault(FailureKind.EMPTY, said, again=False, usage=self.usage)
         return Reply(
             text=text,
             usage=self.usage,

@@ -66,17 +66,19 @@ def facts_of(
 
 
 def _facts(result: Reply | Failed) -> dict[str, object]:
-    if isinstance(result, Failed):
-        return {"problem": f"{result.kind.value}: {result.detail}", "attempts": result.attempts}
     usage = result.usage
-    return {
+    took = {
         "prompt_tokens": None if usage is None else usage.prompt_tokens,
         "completion_tokens": None if usage is None else usage.completion_tokens,
+        "cost": result.cost,
+        "attempts": result.attempts,
+    }
+    if isinstance(result, Failed):
+        return took | {"problem": f"{result.kind.value}: {result.detail}"}
+    return took | {
         "first_token_ms": result.first_token_ms,
         "latency_ms": result.latency_ms,
         "tokens_per_s": result.tokens_per_s,
-        "cost": result.cost,
         "finish_reason": result.finish_reason,
-        "attempts": result.attempts,
         "cached": result.cached,
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from json import JSONDecodeError
 from typing import Any
 
-from evaluation.llm.values import FailureKind
+from evaluation.llm.values import FailureKind, Usage
 
 _AGAIN = {408, 409, 425, 429}
 _CODE = re.compile(r"[a-z_]{1,48}")
@@ -17,11 +17,12 @@ _FILTER = {"content_filter", "content_policy_violation"}
 
 @dataclass(frozen=True)
 class Fault:
-    """Why one try gave no answer, and whether another one may."""
+    """Why one try gave no answer, whether another one may, and what it took where that is known."""
 
     kind: FailureKind
     detail: str
     again: bool
+    usage: Usage | None = None
 
 
 class Unreadable(Exception):  # noqa: N818 - what the answer is, not what we did
@@ -60,7 +61,7 @@ def _unreadable(chain: list[BaseException]) -> Fault | None:
 def _told_by_status(chain: list[BaseException]) -> Fault | None:
     for link in chain:
         if isinstance(status := getattr(link, "status_code", None), int):
-            return _of_status(status, _code(link), _words(link))
+            return _of_status(status, _code(link), _words(link), _word(link, "param"))
     return None
 
 
@@ -75,7 +76,7 @@ def _of_connection(chain: list[BaseException], *, started: bool) -> Fault | None
     return None
 
 
-def _of_status(status: int, code: str, words: str) -> Fault:
+def _of_status(status: int, code: str, words: str, parameter: str) -> Fault:
     told = f"HTTP {status} {code}".rstrip()
     filtered = code in _FILTER
     rules = (
@@ -89,7 +90,8 @@ def _of_status(status: int, code: str, words: str) -> Fault:
     for applies, kind, again in rules:
         if applies:
             return Fault(kind, told, again)
-    return Fault(FailureKind.REJECTED, told, again=False)
+    wrong = f" ({parameter})" if parameter else ""
+    return Fault(FailureKind.REJECTED, told + wrong, again=False)
 
 
 def _of_event(code: str, words: str) -> Fault:
@@ -115,10 +117,15 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _code(error: BaseException) -> str:
-    """The server's word for the fault: letters and underscores only, so no key and no sentence passes."""
+    """The server's word for the fault."""
+    return _word(error, "code", "type")
+
+
+def _word(error: BaseException, *names: str) -> str:
+    """What the server says under one of these names: letters and underscores only, so no key and no sentence passes."""
     body: Any = getattr(error, "body", None)
     for source in (body, body.get("error") if isinstance(body, dict) else None):
-        for name in ("code", "type"):
+        for name in names:
             word = source.get(name) if isinstance(source, dict) else None
             if isinstance(word, str) and _CODE.fullmatch(word):
                 return word

@@ -74,18 +74,16 @@ class Run:
         return None if self.budget.admit() else Failed(FailureKind.BUDGET, str(self.budget.closed), 0)
 
     async def _asked(self, ask: Ask) -> Reply | Failed:
-        reply: Reply | None = None
+        result: Reply | Failed | None = None
         try:
-            result = await answer(ask, self.config, self.connection, self.timing)
-            if isinstance(result, Reply):
-                result = reply = self._priced(result)
+            result = self._priced(await answer(ask, self.config, self.connection, self.timing))
         finally:
-            self.budget.settle(reply)
+            self.budget.settle(result)
         self.health.note(result)
         return result
 
-    def _priced(self, reply: Reply) -> Reply:
-        return replace(reply, cost=cost_of(reply.usage, self.config.price))
+    def _priced(self, came: Reply | Failed) -> Reply | Failed:
+        return replace(came, cost=cost_of(came.usage, self.config.price))
 
 
 async def _all_of(workers: int, items: Iterable[str], do: Callable[[str], Awaitable[None]]) -> None:

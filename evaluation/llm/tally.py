@@ -1,41 +1,52 @@
-"""What came of a list of requests: answered, failed by kind, spent, and what the missing ones would take."""
+"""What came of all that was asked: answered, failed by kind, spent, and what the missing ones would take."""
+
+from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from evaluation.llm.values import Failed, FailureKind, Reply
+from evaluation.llm.values import FailureKind
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_READ = ("problem", "cached", "prompt_tokens", "completion_tokens", "cost")
 
 
 @dataclass(frozen=True)
 class Tally:
     """Counts of one evaluation's requests.
 
-    tokens and money are what was paid now, without cached replies; None where the endpoint or the price table
-    did not tell for each of them. needed_tokens and needed_money: what the requests that the budget left out
-    would take, at the mean of the replies; None where that is not known.
+    tokens and money are what was paid now, without cached replies, with failures that tell what they took; None where
+    the endpoint or the price table did not tell for each reply. needed_tokens and needed_money: what the requests
+    that the budget left out would take, at the mean of the others; None where that is not known.
     """
 
     asked: int
     answered: int
     cached: int
-    failures: Mapping[FailureKind, int]
+    failures: Mapping[str, int]
     tokens: int | None
     money: float | None
     needed_tokens: int | None
     needed_money: float | None
 
     @classmethod
-    def of(cls, results: Sequence[Reply | Failed]) -> "Tally":
-        """Count them."""
-        replies = [result for result in results if isinstance(result, Reply)]
-        failures = Counter(result.kind for result in results if isinstance(result, Failed))
-        paid = [reply for reply in replies if not reply.cached]
+    def of(cls, tables: Iterable[pl.DataFrame]) -> Tally:
+        """Count the rows of tables of facts, as `facts_of` makes them; a column that is absent tells nothing."""
+        rows = [row for table in tables for row in table.select(set(_READ) & set(table.columns)).to_dicts()]
+        replies = [row for row in rows if row.get("problem") is None]
+        failures = Counter(row["problem"].partition(":")[0] for row in rows if row.get("problem") is not None)
+        paid = [row for row in replies if not row.get("cached")]
+        # A failure may have cost something; of one that does not tell nothing is known.
+        wasted = [row for row in rows if row.get("problem") is not None and None not in _tokens([row])]
         missing = failures[FailureKind.BUDGET]
-        mean_tokens, mean_money = _mean(_tokens(replies)), _mean([reply.cost for reply in replies])
-        tokens, money = _total(_tokens(paid)), _total([reply.cost for reply in paid])
+        mean_tokens, mean_money = _mean(_tokens([*replies, *wasted])), _mean(_costs([*replies, *wasted]))
+        tokens, money = _total(_tokens([*paid, *wasted])), _total(_costs([*paid, *wasted]))
         return cls(
-            asked=len(results),
+            asked=len(rows),
             answered=len(replies),
             cached=len(replies) - len(paid),
             failures=dict(failures),
@@ -48,19 +59,21 @@ class Tally:
     def words(self) -> str:
         """One line for a person.
 
-        >>> Tally.of([Failed(FailureKind.DOWN, "no connection", 5)]).words()
+        >>> from evaluation.llm.facts import facts_of
+        >>> from evaluation.llm.values import Failed
+        >>> Tally.of([facts_of([Failed(FailureKind.DOWN, "no connection", 5)])]).words()
         '0 of 1 requests answered; 1 down'
         """
         said = [f"{self.answered:,} of {self.asked:,} requests answered"]
         if self.cached:
             said[0] += f", {self.cached:,} of them from the cache"
-        if self.answered > self.cached and self.tokens is not None:
+        if self.tokens:
             money = "" if self.money is None else f" for {self.money:.4g}"
             said.append(f"{self.tokens:,} tokens{money}")
         said += [
-            f"{count:,} {kind.value.replace('_', ' ')}"
+            f"{count:,} {kind.replace('_', ' ')}"
             for kind, count in self.failures.items()
-            if kind is not FailureKind.BUDGET
+            if kind != FailureKind.BUDGET
         ]
         if missing := self.failures.get(FailureKind.BUDGET, 0):
             said.append(f"{missing:,} not asked, the budget is spent{self._would_take()}")
@@ -73,8 +86,13 @@ class Tally:
         return f" (they would take about {self.needed_tokens:,} tokens{money})"
 
 
-def _tokens(replies: Sequence[Reply]) -> list[float | None]:
-    return [None if reply.usage is None else reply.usage.total for reply in replies]
+def _tokens(rows: Sequence[Mapping[str, Any]]) -> list[float | None]:
+    each = [(row.get("prompt_tokens"), row.get("completion_tokens")) for row in rows]
+    return [None if asked is None or said is None else asked + said for asked, said in each]
+
+
+def _costs(rows: Sequence[Mapping[str, Any]]) -> list[float | None]:
+    return [row.get("cost") for row in rows]
 
 
 def _mean(amounts: Sequence[float | None]) -> float | None:

@@ -30,7 +30,7 @@ async def answer(ask: Ask, config: EndpointConfig, connection: Connection, timin
         fault = came
         if not fault.again:
             break
-    return Failed(fault.kind, fault.detail, attempt)
+    return Failed(fault.kind, fault.detail, attempt, fault.usage)
 
 
 async def _rested(wait_s: float, ends: float, connection: Connection, timing: Timing) -> bool:

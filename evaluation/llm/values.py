@@ -147,8 +147,14 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True)
 class Failed:
-    """No answer: why, in words without the key or what the server sent, and after how many tries (0: not asked)."""
+    """No answer: why, in words without the key or what the server sent, and after how many tries (0: not asked).
+
+    usage and cost: what the last try took none the less, as one that spent all its tokens on thinking; None where
+    nobody tells.
+    """
 
     kind: FailureKind
     detail: str
     attempts: int
+    usage: Usage | None = None
+    cost: float | None = None

@@ -200,6 +200,8 @@ def test_a_budget_that_is_spent_says_so_of_the_cases_that_were_not_asked(shop: S
     found = shop.weigh(budget="{tokens: 200}", at_once="2")
     assert found.verdict is Verdict.INCONCLUSIVE
     assert f"of {ROWS} rows: budget: " in found.checks[0]["estimate"]["problem"]
+    told = found.told[Step.EVALUATE]
+    assert "not asked, the budget is spent (they would take about " in told
     assert shop.weigh().verdict is Verdict.PASS
 
 

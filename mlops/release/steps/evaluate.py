@@ -13,6 +13,7 @@ from evaluation.config import CASE, GateConfig
 from evaluation.errors import UserError, WeighbridgeError
 from evaluation.files import write_whole
 from evaluation.json_codec import measurements_to_json
+from evaluation.llm.tally import Tally
 from evaluation.metrics.base import Need
 from evaluation.metrics.named import named_by
 from evaluation.plan import columns_of, latency_requests
@@ -114,8 +115,17 @@ def perform(release: Release, advance: Fraction) -> StepDone:
     against = f"against champion version {champion.version.version}" if champion else "no champion yet"
     return StepDone(
         {"measurements": len(found.items)},
-        f"{holdout.rows:,} rows, {len(found.items)} measurements, {against}",
+        f"{holdout.rows:,} rows, {len(found.items)} measurements, {against}{_told(answers)}",
     )
+
+
+def _told(answers: Answers) -> str:
+    """What came of the requests to language models, and what was not asked; nothing where none was asked."""
+    asked = [each for each in (answers, answers.variants) if each is not None]
+    said = [outputs for each in asked for outputs in (each.challenger, each.champion) if outputs is not None]
+    known = [outputs.facts for outputs in said if outputs.facts is not None]
+    told = [Tally.of(known).words()] if known else []
+    return "".join(f"; {each}" for each in [*told, *(beside.name for beside in asked if beside.name)])
 
 
 def _judged(

@@ -7,6 +7,7 @@ import pytest
 from evaluation.errors import UserError
 from evaluation.llm.budget import Budget, cost_of
 from evaluation.llm.config import BudgetConfig, Price
+from evaluation.llm.facts import facts_of
 from evaluation.llm.tally import Tally
 from evaluation.llm.values import Ask, Failed, FailureKind, Reply, Usage
 
@@ -50,10 +51,25 @@ def test_two_endpoints_may_share_a_budget(server: Any, answers: Any, make_endpoi
     assert [type(result) for result in said] == [Reply] + [Failed] * 3
 
 
-def test_a_failure_costs_nothing_that_is_known(server: Any, answers: Any, make_endpoint: Any) -> None:
-    server.does(answers.says(""))
+def test_a_failure_costs_what_is_told_of_it(server: Any, answers: Any, make_endpoint: Any) -> None:
+    """As one of a model that spends all its tokens on thinking."""
+    server.does(answers.says("", tokens=(1000, 500), finish="length"))
+    endpoint = make_endpoint(concurrency=1, price={"input": 2, "output": 8}, budget=BudgetConfig(tokens=3000))
+    said = endpoint.ask_now(ASKS)
+    assert [result.kind for result in said] == [FailureKind.EMPTY] * 2 + [FailureKind.BUDGET] * 18
+    assert (said[0].usage, said[0].cost) == (Usage(1000, 500), 0.006)
+    told = Tally.of([facts_of(said)])
+    assert (told.answered, told.tokens, told.money) == (0, 3000, 0.012)
+    assert told.words() == (
+        "0 of 20 requests answered; 3,000 tokens for 0.012; 2 empty; "
+        "18 not asked, the budget is spent (they would take about 27,000 tokens for 0.108)"
+    )
+
+
+def test_a_failure_costs_nothing_that_is_not_told(server: Any, answers: Any, make_endpoint: Any) -> None:
+    server.does(answers.refuses(400, "unknown_model"))
     said = make_endpoint(budget=BudgetConfig(tokens=1)).ask_now(ASKS)
-    assert {result.kind for result in said} == {FailureKind.EMPTY}
+    assert {result.kind for result in said} == {FailureKind.REJECTED}
 
 
 def test_no_budget_can_be_kept_without_usage(server: Any, answers: Any, make_endpoint: Any) -> None:
@@ -120,9 +136,9 @@ DOWN = Failed(FailureKind.RATE_LIMITED, "HTTP 429", 5)
     ],
 )
 def test_a_tally_in_words(results: list[Reply | Failed], words: str) -> None:
-    assert Tally.of(results).words() == words
+    assert Tally.of([facts_of(results[:1]), facts_of(results[1:])]).words() == words
 
 
 def test_a_tally_in_numbers() -> None:
-    tally = Tally.of([reply(), reply(cached=True), DOWN, SPENT])
+    tally = Tally.of([facts_of([reply(), reply(cached=True), DOWN, SPENT])])
     assert tally == Tally(4, 2, 1, {DOWN.kind: 1, SPENT.kind: 1}, 10, 0.5, 10, 0.5)

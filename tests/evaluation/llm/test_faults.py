@@ -24,6 +24,15 @@ FAULTS: dict[str, tuple[Callable[[Any], Any], FailureKind, int, str]] = {
     "key revoked": (lambda a: a.refuses(401, "invalid_api_key"), KIND.REFUSED_KEY, 1, "401 invalid_api"),
     "forbidden": (lambda a: a.sends(403, ""), KIND.REFUSED_KEY, 1, "HTTP 403"),
     "unknown model": (lambda a: a.refuses(404, "model_not_found"), KIND.REJECTED, 1, "model_not_found"),
+    "a value that the model does not take": (
+        lambda a: a.sends(
+            400,
+            '{"error": {"message": "no", "code": "unsupported_value", "param": "temperature"}}',
+        ),
+        KIND.REJECTED,
+        1,
+        "HTTP 400 unsupported_value (temperature)",
+    ),
     "unknown schema": (
         lambda a: a.refuses(
             400, "", "'response_format' of type 'json_schema' is not supported with this model"

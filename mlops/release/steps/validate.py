@@ -7,6 +7,7 @@ from evaluation.metrics.builtin import find_metric
 from evaluation.plan import check_gate, grouping_columns
 from evaluation.types import Verdict
 from mlops.data.validate import validate, validation_to_json
+from mlops.generation.making import PROMPTS
 from mlops.generation.prompt import Prompt
 from mlops.project import Project
 from mlops.release.foreseen import missing_keys, without_value
@@ -52,9 +53,12 @@ def perform(release: Release, advance: Fraction) -> StepDone:
 
 def _shown(project: Project) -> dict[str, list[str]]:
     """What a model that writes is told beside every case, examples included."""
-    if not project.policy.prompts:
+    policy = project.policy
+    if not policy.prompts:
         return {}
-    return {"the prompt": [Prompt.read(project.folder / name).template for name in project.policy.prompts]}
+    section = "generate.prompt" if policy.generate is None or policy.generate.chain is None else PROMPTS
+    found = [Prompt.read(project.folder / name, section=section) for name in policy.prompts]
+    return {"the prompt": [prompt.template for prompt in found]}
 
 
 def _corpus(project: Project) -> tuple[str, ...]:

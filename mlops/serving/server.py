@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from evaluation.errors import ExitCode
 from mlops.serving.batching import THREADS
+from mlops.serving.protocol import BoundedProtocol
 
 _LOG = logging.getLogger("weighbridge.server")
 # After the last request was answered or given up.
@@ -43,6 +44,7 @@ class Server(uvicorn.Server):
     ) -> None:
         config = uvicorn.Config(
             app,
+            http=BoundedProtocol,
             log_config=None,
             access_log=False,
             ws="none",

@@ -12,7 +12,7 @@ from evaluation.advice.mitigation import mitigation
 from evaluation.advice.proxies import proxies
 from evaluation.advice.weakest import weakest_slices
 from evaluation.config import CheckConfig, GateConfig, Part, column_of
-from evaluation.metrics.base import Metric
+from evaluation.metrics.base import Metric, Need
 from evaluation.metrics.builtin import METRICS
 from evaluation.samples import Model, models, with_groups
 from evaluation.types import CheckResult, Form, GateOutcome, Outputs, Task, Verdict
@@ -33,7 +33,7 @@ def weaknesses(  # noqa: PLR0913 - keyword-only
 
     frame: the holdout with all of its columns; target: its target's name.
     """
-    groups = list(dict.fromkeys(part for check in gate.checks for part in check.groups))
+    groups = list(dict.fromkeys(part for check in gate.checks if _of_rows(check) for part in check.groups))
     found: dict[str, Any] = {"proxies": proxies(frame, features, groups) if groups else []}
     if task.form is Form.TEXT:
         found["worst_answers"] = worst_answers(outputs, frame[target].to_numpy(), gate)
@@ -86,8 +86,13 @@ def _failed_between(check: CheckResult, gate: GateConfig) -> tuple[Part, ...]:
     """The groups between which a check failed; empty for every other check."""
     if check.verdict is not Verdict.FAIL or check.rows or not check.groups:
         return ()
-    lines = (line for line in gate.checks if _is_about(line, check))
+    lines = (line for line in gate.checks if _of_rows(line) and _is_about(line, check))
     return next((line.groups for line in lines), ())
+
+
+def _of_rows(line: CheckConfig) -> bool:
+    """Whether its groups are columns of the holdout; those of counterfactual variants are lists of words."""
+    return line.metric not in METRICS or Need.VARIANTS not in METRICS[line.metric].needs
 
 
 def _is_about(line: CheckConfig, check: CheckResult) -> bool:

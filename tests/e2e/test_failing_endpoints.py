@@ -40,6 +40,7 @@ generate:
 texts: {texts}
 gate:
   min_rows: 15
+  {gate}
   judges: {judges}
   checks: {checks}
 """
@@ -109,7 +110,7 @@ class Shop:
     def begun(self, **changed: str) -> Release:
         """A release that is about to begin, of a policy with these changes."""
         usual = {"url": self.stub.url, "at_once": str(ROWS), "checks": CHECKS}
-        said = {"budget": "{}", "texts": "{}", "judges": "[]", "more": ""} | usual | changed
+        said = {"budget": "{}", "texts": "{}", "judges": "[]", "more": "", "gate": ""} | usual | changed
         (self.folder / "weighbridge.yaml").write_text(POLICY.format(**said))
         project = Project.open(self.folder)
         project.prepare_home()
@@ -222,6 +223,27 @@ def test_agents_are_weighed_by_their_tool_calls(shop: Shop) -> None:
         assert found.verdict is verdict
         assert found.checks[0]["estimate"]["value"] == pytest.approx(1 - share_wrong)
         assert found.checks[0]["estimate"]["n"] == ROWS
+
+
+def test_a_model_that_thinks_less_of_some_people_is_stopped(shop: Shop) -> None:
+    (shop.folder / "people.txt").write_text("{facts} for {person}\n")
+
+    def weighed(of_women: str) -> Weighed:
+        women = {"Emily", "Ashley", "Megan", "Kaitlyn", "Kristen", "Lindsey"}
+        shop.stub.says = lambda prompt, body: (
+            of_women if women & {*prompt.split()} and of_women else good(prompt, body)
+        )
+        return shop.weigh(
+            gate="counterfactual: {swap: [gender], columns: [facts], templates: people.txt, cases: 40}",
+            checks="[{metric: counterfactual_sentiment_gap, groups: [gender], at_most: 0.4}]",
+        )
+
+    fair, unfair = weighed(""), weighed("A horrible, ugly thing.")
+    assert (fair.verdict, unfair.verdict) == (Verdict.PASS, Verdict.FAIL)
+    for found in (fair, unfair):
+        assert found.checks[0]["estimate"]["n"] == 40
+        assert "140 of 140 requests answered" in found.told[Step.EVALUATE]
+        assert "gender: 40 cases" in found.told[Step.EVALUATE]
 
 
 def test_what_is_not_installed_is_told_before_and_leaves_only_its_check_open(

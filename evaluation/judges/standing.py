@@ -54,11 +54,12 @@ def examine(judge: Judge, labelled: LabelledSet | None, candidates: Collection[s
     """Try a judge on answers that people scored; candidates: the models whose answers it will be asked about.
 
     Every trial must pass. One that fails, or that these answers are too few for, makes all scores of the judge
-    void, and so does having no labelled answers.
+    void, and so does having no labelled answers. A judge that is void anyway is not asked.
     """
     config = judge.config
-    if labelled is None:
-        return _standing(judge, (), Failures(0), _void(config, _NOBODY_SCORED))
+    problem = void_anyway(config, labelled)
+    if labelled is None or problem is not None:
+        return _standing(judge, (), Failures(0), problem)
     settings = _settings(config)
     own = config.endpoint.model in candidates
     if config.mode is Mode.POINTWISE:
@@ -78,7 +79,7 @@ def examine(judge: Judge, labelled: LabelledSet | None, candidates: Collection[s
 
 
 def void_anyway(config: JudgeConfig, labelled: LabelledSet | None) -> str | None:
-    """Why a judge will be void whatever it says, in the words of its standing; None where that is open.
+    """Why a judge is void whatever it says, None where that is open: what people scored tells too little.
 
     >>> void_anyway(JudgeConfig(name="tone", rubric="Is it polite?"), None)
     "judge 'tone' is void: no answers that people scored; name a file under `labelled`"

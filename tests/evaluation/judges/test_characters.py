@@ -107,7 +107,7 @@ def test_a_pairwise_judge_needs_two_answers_to_one_prompt(
     script: Any, make_judge: Any, make_labelled: Callable[..., Any]
 ) -> None:
     standing = examine(make_judge(script(), mode="pairwise"), make_labelled(n=60, each=1))
-    assert {POSITION, AGREEMENT} <= failing(standing)
+    assert "no pairs that people scored" in str(standing.problem)
 
 
 def test_a_judge_that_says_one_thing_is_void(make_judge: Any, make_labelled: Callable[..., Any]) -> None:

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from evaluation.llm.config import BudgetConfig, EndpointConfig, Price
 from evaluation.llm.values import Sampling
 from evaluation.section import Section
-from mlops.generation.retrieval.config import RetrievalConfig
+from mlops.generation.retrieval.config import Inside, RetrievalConfig
 
 _TEXT = r"^[^\x00]+\.txt$"
 ENTRYPOINT = "mlops.generation.build:build"
@@ -39,10 +39,10 @@ class ChainConfig(Section):
 
     entrypoint: str = Field(pattern=FUNCTION, description="module:function")
     params: dict[str, Any] = Field(default_factory=dict, description="Passed to the function by name.")
-    files: tuple[str, ...] = Field(
+    files: tuple[Inside, ...] = Field(
         (), description="Files and folders beside this one that it reads; modules that it imports are found."
     )
-    prompts: tuple[Annotated[str, Field(pattern=_TEXT)], ...] = Field(
+    prompts: tuple[Annotated[Inside, Field(pattern=_TEXT)], ...] = Field(
         (),
         description=".txt files beside this one that are its templates: it reads them itself, each text is a version.",
     )
@@ -52,16 +52,6 @@ class ChainConfig(Section):
     price: Price | None = Field(None, description="Money per million tokens: {input: 0.15, output: 0.6}.")
     timeout_s: float = Field(60.0, gt=0, le=3600, description="For one answer.")
     concurrency: int = Field(4, ge=1, le=64, description="Cases that are answered at a time.")
-
-    @field_validator("files", "prompts")
-    @classmethod
-    def _lie_in_the_project(cls, files: tuple[str, ...]) -> tuple[str, ...]:
-        for name in files:
-            path = PurePosixPath(name)
-            if path.is_absolute() or not path.parts or ".." in path.parts:
-                msg = f"'{name}' does not lie in the folder of weighbridge.yaml"
-                raise ValueError(msg)
-        return files
 
     @field_validator("prompts")
     @classmethod

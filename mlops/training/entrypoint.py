@@ -114,7 +114,7 @@ def raised(error: BaseException, project_dir: Path, section: str = "train") -> U
     place = place_of(error, project_dir) or "outside the project"
     return UserError(
         f"{'training' if section == 'train' else section} raised {type(error).__name__} at {place}: {str(error)[:500]}",
-        expected="a function that returns a " + ("fitted model" if section == "train" else "chain"),
+        expected=f"a function that returns {'a fitted model' if section == 'train' else 'what it should'}",
         next_step=f"correct {place} and run the same command again",
     )
 

@@ -118,6 +118,8 @@ IMPORTED_IN = {
     "langchain_core": {
         "evaluation/llm/chat.py",
         "evaluation/text/ragas_judge.py",
+        "mlops/generation/kept.py",
+        "mlops/generation/told.py",
         "mlops/generation/watch.py",
     },
     "langchain_openai": {"evaluation/llm/chat.py", "evaluation/llm/connection.py"},

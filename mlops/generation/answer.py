@@ -25,6 +25,13 @@ class Answer:
     sources: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Raised:
+    """What was raised in place of an answer."""
+
+    error: BaseException
+
+
 class Seen(Protocol):
     """What was seen on the way to an answer; mlops.generation.watch.Watch is one."""
 
@@ -41,6 +48,11 @@ class Seen(Protocol):
     @property
     def usage(self) -> Usage | None:
         """Tokens."""
+        ...
+
+    @property
+    def told(self) -> Usage | None:
+        """Tokens of those calls that told them."""
         ...
 
     @property
@@ -113,15 +125,20 @@ def read_answer(given: Any, seen: Seen | None, *, latency_ms: float, price: Pric
         # What was given may be about a person; which part of it is wrong is not.
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        return _with(seen, None, Failed(FailureKind.BAD_ANSWER, f"the chain's {place}: {first['msg']}", 1))
+        wrong = Failed(FailureKind.BAD_ANSWER, f"the chain's {place}: {first['msg']}", 1)
+        return _with(seen, None, costing(wrong, seen, price))
     if told is None:
         return _with(
             seen,
             None,
-            Failed(FailureKind.BAD_ANSWER, f"the chain gave {type(given).__name__}, and no text", 1),
+            costing(
+                Failed(FailureKind.BAD_ANSWER, f"the chain gave {type(given).__name__}, and no text", 1),
+                seen,
+                price,
+            ),
         )
     if problem := _problem(told.text):
-        return _with(seen, told, problem)
+        return _with(seen, told, costing(problem, seen, price))
     usage = seen.usage if told.usage is None and seen is not None else None
     if told.usage is not None:
         usage = Usage(told.usage.prompt_tokens, told.usage.completion_tokens)
@@ -135,6 +152,12 @@ def read_answer(given: Any, seen: Seen | None, *, latency_ms: float, price: Pric
         cached=seen is not None and seen.cached,
     )
     return _with(seen, told, reply)
+
+
+def costing(failed: Failed, seen: Seen | None, price: Price | None) -> Failed:
+    """A failure with what the calls before it took, as far as they told."""
+    usage = None if seen is None else seen.told
+    return replace(failed, usage=usage, cost=cost_of(usage, price))
 
 
 def _told(given: Any) -> _Told | None:

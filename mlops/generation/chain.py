@@ -19,7 +19,7 @@ from evaluation.llm.budget import Budget
 from evaluation.llm.config import BudgetConfig
 from evaluation.llm.values import Failed, FailureKind
 from evaluation.types import Outputs
-from mlops.generation.answer import Answer, read_answer
+from mlops.generation.answer import Answer, Raised, Seen, costing, read_answer
 from mlops.generation.calls import Calls
 from mlops.generation.code import CODE, call, files_of
 from mlops.generation.config import ChainConfig
@@ -191,16 +191,23 @@ class Chain:
         try:
             given, seen = self.made(asked.case, asked.calls)
             latency_ms = (time.perf_counter() - began) * 1000
-            answer = read_answer(given, seen, latency_ms=latency_ms, price=self.config.price)
+            answer = (
+                self._failed(given.error, seen)
+                if isinstance(given, Raised)
+                else read_answer(given, seen, latency_ms=latency_ms, price=self.config.price)
+            )
         except BaseException as error:  # noqa: BLE001 - the user's code may raise anything, SystemExit included
-            # Its message may quote the case, or a key; where it happened does not.
-            where = place_of(error, self.folder)
-            told = type(error).__name__ + (f" at {where}" if where else "")
-            answer = Answer(Failed(FailureKind.RAISED, told, 1))
+            answer = self._failed(error, seen)
         asked.purse.settle(answer.result, seen)
         if asked.calls is not None and isinstance(answer.result, Failed):
             asked.calls.fail()
         return answer
+
+    def _failed(self, error: BaseException, seen: Seen | None) -> Answer:
+        # Its message may quote the case, or a key; where it happened does not.
+        where = place_of(error, self.folder)
+        told = type(error).__name__ + (f" at {where}" if where else "")
+        return Answer(costing(Failed(FailureKind.RAISED, told, 1), seen, self.config.price))
 
     def _keeping(self, cache: Path | None) -> "AbstractContextManager[Kept | None]":
         if cache is None:

@@ -21,26 +21,26 @@ class Purse:
 
     def settle(self, result: Reply | Failed, seen: Seen | None) -> None:
         """Count what an admitted one took now; seen: which of it was paid for earlier."""
-        paid = spent(result, seen) if isinstance(result, Reply) else None
+        paid = spent(result, seen)
         with self._lock:
             self._budget.settle(paid)
 
 
-def spent(reply: Reply, seen: Seen | None) -> Reply | None:
-    """The reply with what it took now; None where that is nothing, as all was kept.
+def spent(came: Reply | Failed, seen: Seen | None) -> Reply | Failed | None:
+    """What came, with what it took now; None where that is nothing, as all was kept.
 
     Money that was spent now is to that of the whole answer as the tokens are.
 
     >>> spent(Reply("a", Usage(3, 1), None, 1.0, None, 0.5), None).cost
     0.5
     """
-    if seen is None or reply.usage is None:
-        return None if seen is not None and seen.cached else reply
+    if seen is None or came.usage is None:
+        return None if seen is not None and seen.cached else came
     usage = Usage(
-        max(0, reply.usage.prompt_tokens - seen.saved.prompt_tokens),
-        max(0, reply.usage.completion_tokens - seen.saved.completion_tokens),
+        max(0, came.usage.prompt_tokens - seen.saved.prompt_tokens),
+        max(0, came.usage.completion_tokens - seen.saved.completion_tokens),
     )
     if usage.total == 0:
         return None
-    cost = None if reply.cost is None else reply.cost * usage.total / reply.usage.total
-    return replace(reply, usage=usage, cost=cost)
+    cost = None if came.cost is None else came.cost * usage.total / came.usage.total
+    return replace(came, usage=usage, cost=cost)

@@ -11,6 +11,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import Runnable, RunnableLambda
 
 from evaluation.llm.values import Usage
+from mlops.generation.answer import Raised
 from mlops.generation.kept import CaseCalls, made_for
 
 
@@ -36,6 +37,11 @@ class Watch(BaseCallbackHandler):
     def usage(self) -> Usage | None:
         """Tokens of all calls together; None without calls, and where one did not tell."""
         return self._tokens if self._asked and self._told == self._asked else None
+
+    @property
+    def told(self) -> Usage | None:
+        """Tokens of those calls that told them; None where none did."""
+        return self._tokens if self._told else None
 
     @property
     def saved(self) -> Usage:
@@ -114,7 +120,10 @@ def as_runnable(made: Any) -> "Runnable[Any, Any]":
 
 
 def ask(runnable: "Runnable[Any, Any]", case: dict[str, Any], calls: CaseCalls | None) -> tuple[Any, Watch]:
-    """What a runnable says of a case, and what was seen of it; calls: where replies are kept."""
+    """What a runnable says of a case, or Raised, and what was seen of it; calls: where replies are kept."""
     watch = Watch(calls)
     with made_for(calls):
-        return runnable.invoke(case, {"callbacks": [watch]}), watch
+        try:
+            return runnable.invoke(case, {"callbacks": [watch]}), watch
+        except BaseException as error:  # noqa: BLE001 - what it took until then is paid all the same
+            return Raised(error), watch

@@ -359,6 +359,29 @@ def test_an_answer_of_kept_replies_is_none_to_the_budget(
     assert (None if left is None else left.usage) == paid
 
 
+@pytest.mark.parametrize(
+    "end", ["return int(text)", "raise SystemExit", "return ''", "return 7", "return {'texts': text}"]
+)
+def test_a_case_that_fails_costs_what_its_calls_took(
+    make: Callable[..., Chain], make_stub: Any, path: Path, end: str
+) -> None:
+    stub = make_stub(lambda *_: "Fine.")
+    code = MODEL + (
+        "\n\ndef build(url):\n    ask = model(url)\n\n    def answer(case):\n"
+        f"        text = ask.invoke('Say.').text\n        {end}\n\n    return answer\n"
+    )
+    price = {"input": 1e6, "output": 2e6}
+    chain = make(code, budget={"tokens": 18}, params={"url": stub.url}, price=price, concurrency=1)
+    facts = chain.answer(CASES * 2, cache=path, budgeted=True).facts
+    # "Say." and "Fine." are 4 and 5 tokens; after two cases there are none left.
+    assert (stub.asked, facts["problem"].str.starts_with("budget: ").to_list()) == (
+        2,
+        [False] * 2 + [True] * 2,
+    )
+    assert facts["prompt_tokens"].to_list() == [4, 4, None, None]
+    assert facts["cost"].to_list() == [14.0, 14.0, None, None]
+
+
 def test_only_an_evaluation_keeps_anything(make: Callable[..., Chain], counting: Any, path: Path) -> None:
     chain = make(ONE, params={"url": counting.url})
     model = GeneratorModel(chain, (InputField("title", "string", required=True),), {}, replies=path)

@@ -29,6 +29,8 @@ from evaluation.types import Verdict
 _UNTOLD = "-"
 # More candidates than these are counted in the title, not named.
 _NAMED = 4
+# So many metrics side by side leave room for names on a terminal.
+_ABREAST = 3
 
 Found = Mapping[str, Any]
 
@@ -38,7 +40,7 @@ def comparison_document(content: Mapping[str, Any]) -> Document:
     blocks: list[Block] = [_banner(content), _tiles(content)]
     if (drawn := picture(content)) is not None:
         blocks += [Heading("Quality and price"), drawn, Paragraph(_HOW_TO_SEE)]
-    blocks += [Heading("Candidates"), _table(content), Paragraph(_how_to_read(content))]
+    blocks += [Heading("Candidates"), _table(content, _measured(content)), Paragraph(_how_to_read(content))]
     blocks += [*_not_compared(content), *_not_measured(content), *_for_the_policy(content)]
     blocks += [*judges_blocks(content["judges"]), Heading("What this rests on"), _facts(content)]
     return Document(f"{content['model']}: comparison {content['id']}", tuple(blocks))
@@ -46,7 +48,15 @@ def comparison_document(content: Mapping[str, Any]) -> Document:
 
 def comparison_brief(content: Mapping[str, Any]) -> Document:
     """The same on one screen."""
-    blocks = [_banner(content), _table(content), *_not_compared(content), *_for_the_policy(content)]
+    shown = _measured(content)
+    beside = [shown[start : start + _ABREAST] for start in range(0, len(shown), _ABREAST)]
+    blocks = [
+        _banner(content),
+        _table(content, ()),
+        *(_of_metrics(content, names) for names in beside),
+        *_not_compared(content),
+        *_for_the_policy(content),
+    ]
     return Document("", tuple(blocks))
 
 
@@ -98,9 +108,22 @@ def _tiles(content: Mapping[str, Any]) -> Tiles:
     return Tiles(tuple(tiles))
 
 
-def _table(content: Mapping[str, Any]) -> Table:
+def _measured(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """The other metrics that some candidate has a value of."""
+    return tuple(name for name in content["show"] if not _unmeasured(content, name))
+
+
+def _of_metrics(content: Mapping[str, Any], names: Sequence[str]) -> Table:
+    """Every candidate's values of some metrics."""
+    rows = (
+        (found["name"], *(_estimate(found["shown"][name]) for name in names))
+        for found in content["candidates"]
+    )
+    return Table(("Candidate", *names), tuple(rows), frozenset(range(1, 1 + len(names))))
+
+
+def _table(content: Mapping[str, Any], shown: Sequence[str]) -> Table:
     by = content["by"]["metric"]
-    shown = [name for name in content["show"] if not _unmeasured(content, name)]
     columns = ("Candidate", "Standing", by, "Difference to that", *shown, "Front")
     rows = tuple(
         (

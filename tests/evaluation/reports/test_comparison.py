@@ -139,6 +139,18 @@ def test_a_metric_that_nobody_has_is_told_once_and_is_no_column() -> None:
     assert (drawn.x_label, drawn.size_label) == ("latency_p50_ms, lower is better", "")
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_terminal_has_room_for_names_and_places_however_many_metrics_are_shown(width: int) -> None:
+    names = [f"a_metric_of_letters_{number}" for number in range(5)]
+    many = [one | {"shown": one["shown"] | dict.fromkeys(names, value(0.5))} for one in DECIDED["candidates"]]
+    said = on_terminal(DECIDED | {"candidates": many, "show": [*DECIDED["show"], *names]}, width)
+    for name, place in (("facts", "best"), ("plain", "beaten"), ("lost", "not")):
+        assert re.search(rf"^ +{name}\b.* {place}\b", said, flags=re.MULTILINE), said
+        assert len(re.findall(rf"^ +{name}\b", said, flags=re.MULTILINE)) >= 4
+    for number in range(5):
+        assert f"of_letters_{number}" in said or width < 120
+
+
 def test_a_page_without_two_places_has_no_picture() -> None:
     assert picture(LOST) is None
     assert picture(DECIDED | {"axes": ["r2"]}) is None

@@ -12,6 +12,7 @@ from evaluation.choice.compare import compare as judged_together
 from evaluation.columns import unit_codes
 from evaluation.errors import UserError
 from evaluation.judges.standing import Standing
+from evaluation.llm.tally import Tally
 from evaluation.metrics.base import Metric, Need
 from evaluation.metrics.builtin import find_metric
 from evaluation.metrics.named import named_by
@@ -157,9 +158,16 @@ def _ask_all(
     for candidate in named:
         observer.begin(candidate.name)
         answered = make_and_ask(project, candidate, rows, metrics)
-        observer.end(candidate.name, answered.problem)
+        observer.end(candidate.name, answered.problem or _missing(answered))
         found.append(answered)
     return found
+
+
+def _missing(answered: Answered) -> str | None:
+    """What came of the requests where not all of them were answered."""
+    facts = None if answered.outputs is None else answered.outputs.facts
+    told = None if facts is None else Tally.of([facts])
+    return told.words() if told is not None and told.failures else None
 
 
 def _asked(rows: Cases, settings: CompareConfig, unit: str) -> Asked:

@@ -54,9 +54,10 @@ class Entry:
         return cls(run_id, at, weighing)
 
 
-def allowance_for(release: Release) -> Allowance:
+def allowance_for(release: Release, *, answered: bool = True) -> Allowance:
     """The error that this release's decision may make, entered in the ledger before anything is measured.
 
+    answered: whether the challenger gave any answer; of one that gave none nothing is learnt, and nothing is entered.
     A release that was entered before it was killed finds its entry, and is told the same again.
     """
     project, run_id = release.project, release.journal.result(Step.TRAIN)["run_id"]
@@ -67,7 +68,7 @@ def allowance_for(release: Release) -> Allowance:
         entry.weighing for entry in known if own is None or (entry.at, entry.run_id) < (own.at, run_id)
     ]
     found = _ask(project, history, this)
-    if own is None:
+    if own is None and answered:
         enter(project.registry, run_id, this.given(found, _share(project, history, this)))
     return found
 

@@ -22,6 +22,7 @@ from evaluation.types import Verdict
 from mlops.cli.main import main
 from mlops.decision.record import FILE_NAME, DecisionRecord
 from mlops.project import Project
+from mlops.release import ledger
 from mlops.release.journal import Step
 from mlops.release.run import Release, begin, run_step
 
@@ -179,7 +180,9 @@ def test_an_endpoint_that_fails_leaves_the_release_open(shop: Shop, sent: Sent, 
 
 
 def test_an_endpoint_that_is_down(shop: Shop) -> None:
+    before = ledger.entries(shop.begun().project.registry)
     all_open(shop.weigh(url="http://127.0.0.1:9/v1"), "down: no connection")
+    assert ledger.entries(Project.open(shop.folder).registry) == before
 
 
 def test_an_endpoint_that_is_too_slow(shop: Shop) -> None:

@@ -100,7 +100,7 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         task=policy.task,
         gate=policy.gate,
         champion_problem=champion.problem if champion else None,
-        allowance=allowance_for(release),
+        allowance=allowance_for(release, answered=_answered(answers)),
         progress=lambda share: advance(0.4 + 0.5 * share),
     )
     found = replace(found, advice=_advice(release, outputs))
@@ -117,6 +117,12 @@ def perform(release: Release, advance: Fraction) -> StepDone:
         {"measurements": len(found.items)},
         f"{holdout.rows:,} rows, {len(found.items)} measurements, {against}{_told(answers)}",
     )
+
+
+def _answered(answers: Answers) -> bool:
+    """Whether the challenger gave any answer."""
+    said = [each.challenger.labels for each in (answers, answers.variants) if each is not None]
+    return any(label is not None for labels in said for label in labels)
 
 
 def _told(answers: Answers) -> str:

@@ -231,6 +231,15 @@ def test_asking_what_would_come_enters_nothing(user: User) -> None:
     assert len(ledger.entries(user.project().registry)) == 1
 
 
+def test_a_challenger_that_gave_no_answer_spends_nothing(user: User) -> None:
+    """As one whose endpoint is misspelt: nothing is learnt of the holdout."""
+    found = ledger.allowance_for(user.begin(), answered=False)
+    assert (found.candidate, found.problem) == (1, None)
+    assert ledger.entries(user.project().registry) == []
+    user.edit("other")
+    assert user.evaluate().candidate == 1
+
+
 def test_a_deleted_run_still_counts(user: User) -> None:
     release = user.begin()
     ledger.allowance_for(release)

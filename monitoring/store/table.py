@@ -1,11 +1,12 @@
 """One Delta Lake table of dated rows that several processes append to."""
 
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
@@ -24,6 +25,8 @@ _CREATE_ATTEMPTS = 10
 # with merges at 200 and checkpoints at 100 it took half as long again as with these (`benchmarks request_log`).
 _COMPACT_EVERY = 50
 _CHECKPOINT_EVERY = 25
+# Every commit lists the table's log: with that of a day a busy server's would come to take a second.
+_KEEP_LOG = timedelta(minutes=5)
 # Files are read in no order; the id makes that of rows of one moment the same each time.
 _ORDER = ("at", "id")
 
@@ -50,11 +53,12 @@ class DayTable:
         self._later = pl.Schema({name: schema[name] for name in later})
         self._configuration = {
             "delta.checkpointInterval": str(_CHECKPOINT_EVERY),
-            "delta.logRetentionDuration": "interval 1 days",
+            "delta.logRetentionDuration": f"interval {_KEEP_LOG // timedelta(minutes=1)} minutes",
             "delta.deletedFileRetentionDuration": "interval 1 hours",
             "delta.dataSkippingStatsColumns": ",".join(told),
         }
         self._keep_from = keep_from
+        self._clock = time.time
         self._table: DeltaTable | None = None
         self._lock = threading.Lock()
         self._appends = 0
@@ -145,7 +149,8 @@ class DayTable:
         """Append; a commit that landed although an error was reported is done, or a retry would double it.
 
         deltalake tries again by itself when another append came first, but not when the table was made in between:
-        of two first writers the second then starts from the table as it is now.
+        of two first writers the second then starts from the table as it is now. A process that was held still for so
+        long that its version's number was used and cleaned from the log meanwhile looks whether its rows are there.
         """
         from deltalake import CommitProperties, Transaction, write_deltalake
         from deltalake.exceptions import CommitFailedError
@@ -157,19 +162,35 @@ class DayTable:
             app_transactions=[Transaction(mark.journal, mark.number)] if mark else None,
         )
         for attempt in range(_CREATE_ATTEMPTS):
+            began = self._clock()
             table = self._current()
             if mark and self._holds(table, mark):
                 return
             try:
-                write_deltalake(table, frame, mode="append", commit_properties=once)
+                write_deltalake(
+                    table, frame, mode="append", schema_mode=self._mode(table), commit_properties=once
+                )
             except Exception as error:
                 self._table = None
                 if self._landed(batch, mark):
                     return
-                if attempt == _CREATE_ATTEMPTS - 1 or not isinstance(error, CommitFailedError):
+                again = isinstance(error, CommitFailedError) or self._slept(began)
+                if attempt == _CREATE_ATTEMPTS - 1 or not again:
                     raise
             else:
-                return
+                if not self._slept(began) or self._landed(batch, mark):
+                    return
+                self._table = None
+        raise EnvironmentProblem(f"rows for {self._address} were written and are not there")
+
+    def _slept(self, began: float) -> bool:
+        """Whether so much time has passed that the version which was read may have been cleaned from the log."""
+        return self._clock() - began >= _KEEP_LOG.total_seconds() / 2
+
+    def _mode(self, table: "DeltaTable") -> Literal["merge"] | None:
+        """How rows get in where a later version has widened the table: its columns are null in them."""
+        found = {field.name for field in table.schema().fields}
+        return "merge" if found > set(self._schema) else None
 
     def _landed(self, batch: str, mark: Mark | None) -> bool:
         if (table := self._open()) is None:

@@ -140,3 +140,40 @@ def test_a_table_that_was_made_anew_in_between_takes_the_rows_once(tmp_path, mon
     assert not answers
     rows = table.read()
     assert sorted(rows["id"]) == sorted({label(1).id, label(2).id})
+
+
+def test_a_server_of_before_goes_on_writing_to_a_table_that_a_later_one_widened(tmp_path):
+    """As the lane that is replaced does, and the one that is rolled back to."""
+    before = DeltaRequestLog(tmp_path / "log")
+    before.append_labels([label(1)])
+    later = deltalake.DeltaTable(f"{tmp_path}/log/labels")
+    later.alter.add_columns([deltalake.Field("reason", "string", nullable=True)])
+    before.append_labels([label(2)])
+    DeltaRequestLog(tmp_path / "log").append_labels([label(3)])
+    rows = pl.read_delta(f"{tmp_path}/log/labels")
+    assert sorted(rows["id"]) == sorted(label(number).id for number in (1, 2, 3))
+    assert rows["reason"].null_count() == 3
+
+
+def test_a_process_held_still_while_its_version_was_used_and_cleaned_commits_again(tmp_path, monkeypatch):
+    def held_still(table, *args, **options):
+        if not woken:
+            woken.append(True)
+            for number in (2, 3, 4):
+                other.append_labels([label(number)])
+            current = deltalake.DeltaTable(f"{tmp_path}/log/labels")
+            current.create_checkpoint()
+            for version in range(current.version()):
+                (tmp_path / "log" / "labels" / "_delta_log" / f"{version:020}.json").unlink()
+            now[0] += 3600
+        write(table, *args, **options)
+
+    log, other, now, woken = DeltaRequestLog(tmp_path / "log"), DeltaRequestLog(tmp_path / "log"), [0.0], []
+    log.append_labels([label(1)])
+    write = deltalake.write_deltalake
+    monkeypatch.setattr(log._labels, "_clock", lambda: now[0])
+    monkeypatch.setattr(deltalake, "write_deltalake", held_still)
+    log.append_labels([label(5)])
+    assert woken
+    rows = pl.read_delta(f"{tmp_path}/log/labels")
+    assert sorted(rows["id"]) == sorted(label(number).id for number in range(1, 6))

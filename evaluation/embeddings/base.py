@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -20,18 +21,22 @@ class Embedder(Protocol):
 
 
 @lru_cache(maxsize=4)
-def embedder(name: str = MINILM) -> Embedder:
+def embedder(name: str = MINILM, folder: Path | None = None) -> Embedder:
     """The embedder that a policy names: `minilm`, or `module:function` that gives LangChain embeddings.
 
-    Raises NotInstalled where it, or what it imports, is not installed, UserError where it is none.
+    folder: where a module of the project's own is looked for, besides what is installed. Raises NotInstalled where it,
+    or what it imports, is not installed, UserError where it is none.
     """
+    if name == MINILM and folder is not None:
+        # The same for all, read once.
+        return embedder()
     if name == MINILM:
         from evaluation.embeddings.minilm import MiniLM
 
         return MiniLM.installed()
     from evaluation.embeddings.langchain import LangChain
 
-    return LangChain.named(name)
+    return LangChain.named(name, folder)
 
 
 def unit(vectors: NDArray[np.floating]) -> Vectors:

@@ -1,7 +1,10 @@
 """Embeddings of LangChain, which speak to whatever there is."""
 
 import importlib
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,21 @@ from evaluation.embeddings.base import Vectors, each_once, unit
 from evaluation.errors import NotInstalled, UserError
 
 _AT_A_TIME = 256
+
+
+@contextmanager
+def _importable(folder: Path | None) -> Iterator[None]:
+    """Modules of a folder can be imported meanwhile: where a command is typed says nothing about where they lie."""
+    if folder is None:
+        yield
+        return
+    place = str(folder.resolve())
+    sys.path.insert(0, place)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(place)
 
 
 class LangChain:
@@ -26,11 +44,15 @@ class LangChain:
         self._embeddings = embeddings
 
     @classmethod
-    def named(cls, name: str) -> "LangChain":
-        """What `module:function` gives; raises NotInstalled for an absent module, UserError for no embeddings."""
+    def named(cls, name: str, folder: Path | None = None) -> "LangChain":
+        """What `module:function` gives, of the folder or installed.
+
+        Raises NotInstalled for an absent module, UserError for no embeddings.
+        """
         module, _, function = name.partition(":")
         try:
-            found = getattr(importlib.import_module(module), function)()
+            with _importable(folder):
+                found = getattr(importlib.import_module(module), function)()
         except ModuleNotFoundError as error:
             raise NotInstalled(
                 f"texts.embeddings: {name} needs {error.name}, which is not installed",

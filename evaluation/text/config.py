@@ -32,7 +32,8 @@ class TextConfig(Section):
         None, description="Regular expression of Python's that a whole answer keeps to, such as `[A-Z].*[.]`."
     )
     embeddings: str = Field(
-        "minilm", description="minilm, or module:function that gives LangChain embeddings."
+        "minilm",
+        description="minilm, or module:function, beside this file or installed, that gives LangChain embeddings.",
     )
     ragas: RagasConfig = Field(default_factory=RagasConfig, description="What RAGAS is told.")
     clip: str | None = Field(

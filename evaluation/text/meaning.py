@@ -34,7 +34,7 @@ def vectors(rows: TextRows, texts: list[str]) -> Vectors:
     """The vectors of texts by what the policy names, (n, dimensions), each text embedded once for these rows."""
     known: dict[str, Vectors] = once(rows, f"vectors by {rows.settings.embeddings}", dict)
     new = [text for text in dict.fromkeys(texts) if text not in known]
-    known.update(zip(new, embedder(rows.settings.embeddings).embed(new), strict=True))
+    known.update(zip(new, embedder(rows.settings.embeddings, rows.settings.folder).embed(new), strict=True))
     if not texts:
         return np.zeros((0, 1), dtype=np.float32)
     return np.stack([known[text] for text in texts])

@@ -82,7 +82,7 @@ def _by_meaning(
 
 
 def _embedded(rows: TextRows, texts: Sequence[str]) -> Iterable[object]:
-    return embedder(rows.settings.embeddings).embed(texts)
+    return embedder(rows.settings.embeddings, rows.settings.folder).embed(texts)
 
 
 def sentences(text: str) -> list[str]:

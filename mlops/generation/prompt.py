@@ -48,7 +48,7 @@ class Prompt:
             raise UserError(
                 f"{path.name} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}",
                 expected="a text file in UTF-8",
-                next_step=f"iconv -t utf-8 {path.name}",
+                next_step=f"save it as UTF-8; if it is Latin-1, by iconv -f latin1 -t utf-8 {path.name}",
             ) from None
         if not text.strip() or len(text) > _MAX_CHARACTERS:
             raise UserError(

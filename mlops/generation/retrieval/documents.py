@@ -75,7 +75,7 @@ def _folder(folder: Path) -> Iterator[tuple[str, str]]:
                 raise UserError(
                     f"{name} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}",
                     expected="text files in UTF-8",
-                    next_step=f"iconv -t utf-8 {name}",
+                    next_step=f"save it as UTF-8; if it is Latin-1, by iconv -f latin1 -t utf-8 {name}",
                 ) from None
 
 

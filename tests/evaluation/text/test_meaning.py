@@ -1,5 +1,9 @@
 """Nearness in meaning."""
 
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -37,6 +41,24 @@ def test_the_best_reference_counts_and_every_text_is_embedded_once(monkeypatch: 
     assert scored.problems == [None, None, None, "the case has no reference"]
     meaning.semantic_similarity(rows)
     assert sorted(text for texts in ASKED for text in texts) == ["blue", "red", "red mug"]
+
+
+def test_embeddings_of_the_project_are_found_wherever_a_command_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop_colours.py").write_text(
+        "class Colours:\n"
+        "    def embed_documents(self, texts):\n"
+        "        return [[float('red' in text), 1.0] for text in texts]\n"
+    )
+    monkeypatch.chdir("/")
+    settings = TextConfig(embeddings="shop_colours:Colours").within(tmp_path)
+    before = list(sys.path)
+    rows = TextRows.of(["red mug", "mug"], "red cup", "cup", settings=settings)
+    assert meaning.semantic_similarity(rows).values.tolist() == pytest.approx([1, 1], abs=1e-6)
+    given = replace(rows, facts=pl.DataFrame({"contexts": [["red."], ["Nothing."]]}), shared={})
+    assert np.isfinite(support.context_support(given).values).all()
+    assert sys.path == before
 
 
 @pytest.mark.parametrize("metric", [*meaning.METRICS[:1], *support.METRICS], ids=lambda metric: metric.name)

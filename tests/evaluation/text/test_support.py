@@ -38,7 +38,7 @@ class Known:
 @pytest.fixture
 def known(monkeypatch) -> Known:
     embeddings = Known()
-    monkeypatch.setattr(support, "embedder", lambda name: embeddings)
+    monkeypatch.setattr(support, "embedder", lambda *_: embeddings)
     return embeddings
 
 

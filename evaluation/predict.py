@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evaluation.errors import UserError
 from evaluation.types import FloatArray, Form, Outputs, Predictor, Task
 
-_CHUNK_ROWS = 10_000
+CHUNK_ROWS = 10_000
 
 
 def predict(
@@ -51,7 +51,7 @@ def predict(
 
 def _chunks(tables: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     for table in tables:
-        yield from table.iter_slices(_CHUNK_ROWS) if table.height else ()
+        yield from table.iter_slices(CHUNK_ROWS) if table.height else ()
 
 
 def measure_latency(  # noqa: PLR0913 - keyword-only settings with defaults

@@ -10,7 +10,7 @@ from evaluation.metrics.base import Metric
 from evaluation.metrics.builtin import OVERVIEW, find_metric
 from evaluation.metrics.named import named_by
 from evaluation.plan import BESIDE_ROWS
-from evaluation.predict import predict
+from evaluation.predict import CHUNK_ROWS, predict
 from evaluation.text.rows import score_rows, unready
 from evaluation.types import Outputs
 from mlops.config import Policy
@@ -69,13 +69,15 @@ def repeated(frame: pl.DataFrame, gate: GateConfig) -> pl.DataFrame:
     """A table with every row as often as it is asked; the column `case` then says which row that was."""
     if gate.repeats == 1:
         return frame
-    [found] = _each_repeated([frame], gate.repeats)
+    found = frame[np.repeat(np.arange(frame.height), gate.repeats)]
     return found.with_columns(pl.Series(CASE, np.repeat(np.arange(frame.height), gate.repeats)))
 
 
 def _each_repeated(tables: Iterable[pl.DataFrame], times: int) -> Iterator[pl.DataFrame]:
+    """Tables that go to the model whole: it tells the repeats of a case apart within what it is asked at once."""
     for table in tables:
-        yield table if times == 1 else table[np.repeat(np.arange(table.height), times)]
+        for part in table.iter_slices(max(1, CHUNK_ROWS // times)):
+            yield part if times == 1 else part[np.repeat(np.arange(part.height), times)]
 
 
 def _text_metrics(project: Project) -> Iterator[Metric]:

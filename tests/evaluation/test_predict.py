@@ -36,7 +36,7 @@ FEATURES = pl.DataFrame({"x": np.arange(100.0)})
 
 
 def test_rows_are_asked_in_chunks_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CHUNK_ROWS", 30)
+    monkeypatch.setattr(module, "CHUNK_ROWS", 30)
     model, answered = Model(half), []
     outputs = predict(model, FEATURES, task=Task.BINARY, progress=answered.append)
     assert [frame.height for frame in model.asked] == [30, 30, 30, 10]

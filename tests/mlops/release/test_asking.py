@@ -5,11 +5,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from evaluation import predict
 from evaluation.errors import UserError
+from evaluation.types import Outputs
 from mlops.generation.chain import Chain
 from mlops.packaging.load import InputField
 from mlops.packaging.load_generator import GeneratorModel
 from mlops.project import Project
+from mlops.release import asking
 from mlops.release.asking import ask_holdout
 
 POLICY = """
@@ -44,12 +47,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project.open(folder)
 
 
-def asked(project: Project):
+def asked(project: Project, kind: type[GeneratorModel] = GeneratorModel) -> Outputs:
     made = project.policy.generate
     assert made is not None
     assert made.chain is not None
     chain = Chain.build(made.chain, project.folder, inputs=["facts"], budget=made.budget)
-    return ask_holdout(project, GeneratorModel(chain, (InputField("facts", "string", required=True),), {}))
+    return ask_holdout(project, kind(chain, (InputField("facts", "string", required=True),), {}))
 
 
 def test_files_are_read_beside_the_policy(project: Project) -> None:
@@ -63,3 +66,25 @@ def test_one_that_is_not_there_is_named_with_its_place(project: Project) -> None
     (project.folder / "forms" / "answer.json").unlink()
     with pytest.raises(UserError, match=r"project/forms/answer\.json"):
         asked(project)
+
+
+def test_the_repeats_of_a_case_are_asked_at_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the second of two that were asked apart would be answered by what is kept of the first."""
+
+    class Watched(GeneratorModel):
+        def predict(self, features: pl.DataFrame) -> Outputs:
+            chunks.append(features["facts"].to_list())
+            return super().predict(features)
+
+    chunks: list[list[str]] = []
+    for module in (predict, asking):
+        monkeypatch.setattr(module, "CHUNK_ROWS", 10)
+    cases = pl.DataFrame({"facts": [f"red {number}" for number in range(7)], "wanted": ["a mug"] * 7})
+    cases.write_csv(project.folder / "cases.csv")
+    policy = (project.folder / "weighbridge.yaml").read_text().replace("gate:", "gate:\n  repeats: 3")
+    (project.folder / "weighbridge.yaml").write_text(policy)
+    said = asked(Project.open(project.folder), Watched)
+    assert len(said.labels) == 21
+    assert len(chunks) > 1
+    for chunk in chunks:
+        assert {chunk.count(facts) for facts in chunk} == {3}

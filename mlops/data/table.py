@@ -180,7 +180,13 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except pl.exceptions.DuplicateError as error:
         raise _named_twice(path, str(error)) from None
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not UTF-8: {error.object[error.start : error.start + 1].hex()} at byte {error.start:,}",
+            expected="a CSV file in UTF-8",
+            next_step=f"save it as UTF-8; if it is Latin-1, by iconv -f latin1 -t utf-8 {path.name}",
+        ) from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, csv.Error) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
             f"{path} is damaged or no {'CSV' if path.suffix.lower() == '.csv' else 'Parquet'} file: {reason[:200]}",

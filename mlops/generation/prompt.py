@@ -102,7 +102,7 @@ class Prompt:
         return UserError(
             f"the prompt '{self.name}' cannot be read: {found}",
             expected="names of columns in braces, such as {title}; {{ and }} for braces themselves",
-            next_step=f"correct the file of '{self.name}'; a column whose name is no word of letters, digits and _ is renamed",
+            next_step=f"correct the file of '{self.name}'; a column whose name is no single word is renamed",
         )
 
 

@@ -42,7 +42,9 @@ def test_values_are_written_as_people_write_them(value: object, text: str) -> No
     "template", ["{a.b}", "{a[0]}", "{a!r}", "{a:>10}", "{}", "{0}", "{a", "a}", "{a b}", "{__class__.x}"]
 )
 def test_nothing_but_names_stands_in_braces(template: str) -> None:
-    with pytest.raises(UserError, match=r"cannot be read(.|\n)*a column whose name is no word .* is renamed"):
+    with pytest.raises(
+        UserError, match=r"cannot be read(.|\n)*a column whose name is no single word is renamed"
+    ):
         Prompt(template, "p").variables  # noqa: B018
 
 

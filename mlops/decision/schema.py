@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from evaluation.config import GateConfig
 from evaluation.types import CheckKind, Consequence, Direction, Task, Tier, Verdict
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, 64 hexadecimal digits.")]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -201,7 +201,7 @@ class Software(Part):
 class Record(Part):
     """A decision on one release of a model, and everything that it rests on."""
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     kind: Literal["decision"]
     release: Release
     decided_at: datetime

@@ -161,7 +161,7 @@ def test_a_folder_or_a_glob_names_the_record_too(record, act, pattern):
 
 @needs_node
 @pytest.mark.parametrize(("fail_on_missing", "code"), [("false", 0), ("true", 1)])
-@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"kind": "decision", "schema_version": 2}'])
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"kind": "decision", "schema_version": 3}'])
 def test_no_readable_record_is_one_clear_message(tmp_path, act, content, fail_on_missing, code):
     path = tmp_path / "decision.json"
     if content is not None:

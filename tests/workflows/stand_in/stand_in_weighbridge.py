@@ -94,7 +94,7 @@ def decision(verdict):
         "reason": "found so",
     }
     return {
-        "schema_version": 2,
+        "schema_version": 3,
         "kind": "decision",
         "release": {"id": RELEASE, "model": "toy", "commit": "abc", "dirty": False},
         "checks": [check],

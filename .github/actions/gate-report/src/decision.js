@@ -4,7 +4,7 @@ export class RecordProblem extends Error {}
 export const VERDICTS = ["fail", "inconclusive", "pass"];
 
 /**
- * Reads a decision record of schema version 2 into what the report needs. What the schema allows to be absent is null
+ * Reads a decision record of schema version 3 into what the report needs. What the schema allows to be absent is null
  * or empty. Throws RecordProblem that names the first field that is not as it must be.
  */
 export function parseDecision(text) {
@@ -16,8 +16,8 @@ export function parseDecision(text) {
   }
   record(content, "the record");
   if (content.kind !== "decision") throw new RecordProblem("its kind is not 'decision'");
-  if (content.schema_version !== 2) {
-    throw new RecordProblem(`its schema version is ${JSON.stringify(content.schema_version)}; this action reads version 2`);
+  if (content.schema_version !== 3) {
+    throw new RecordProblem(`its schema version is ${JSON.stringify(content.schema_version)}; this action reads version 3`);
   }
   return {
     verdict: verdict(content.verdict, "verdict"),

@@ -27,7 +27,7 @@ const BROKEN = [
   ["[]", /the record must be an object/],
   ["null", /the record must be an object/],
   [JSON.stringify(sample({ kind: "evaluation" })), /kind is not 'decision'/],
-  [JSON.stringify(sample({ schema_version: 1 })), /schema version is 1; this action reads version 2/],
+  [JSON.stringify(sample({ schema_version: 1 })), /schema version is 1; this action reads version 3/],
   [JSON.stringify(sample({ verdict: "passed" })), /verdict must be one of fail, inconclusive, pass, found "passed"/],
   [JSON.stringify(sample({ checks: null })), /checks must be a list, found null/],
   [JSON.stringify(sample({ release: {} })), /release.id must be text, found nothing/],

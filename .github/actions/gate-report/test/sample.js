@@ -1,7 +1,7 @@
 /** A decision record as `weighbridge gate` writes it, with one check of each verdict. */
 export function sample(changes = {}) {
   return {
-    schema_version: 2,
+    schema_version: 3,
     kind: "decision",
     release: {
       id: "20261121-230512-1a2b3c4d",

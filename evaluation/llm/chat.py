@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from evaluation.llm.completions import Completions
 from evaluation.llm.faults import Fault, Unreadable, cut_off, fault_of
 from evaluation.llm.pace import Pace
+from evaluation.llm.trace import trace_headers
 from evaluation.llm.values import Ask, FailureKind, Reply, Role, Sampling, Usage
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Chat:
             # Every try has a limit of its own, around all that it does.
             timeout=None,
             headers={"accept-encoding": "identity"} | ({"connection": "close"} if here else {}),
-            event_hooks={"response": [self._look_at]},
+            event_hooks={"request": [_name_trace], "response": [self._look_at]},
         )
         self._model = ChatOpenAI(
             model=model,
@@ -174,6 +175,10 @@ class _Heard:
             if any(token.get("top_logprobs") for token in self.tokens)
             else None,
         )
+
+
+async def _name_trace(request: Any) -> None:
+    request.headers.update(trace_headers())
 
 
 def _whole(text: str) -> str:

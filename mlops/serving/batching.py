@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -107,7 +108,9 @@ class Batcher:
         wait = _Wait(self._timer())
         try:
             if not self._together:
-                return await loop.run_in_executor(self._pool, self._timed, rows, [wait])
+                # A call of one request's own goes on in its context, with its trace.
+                run = copy_context().run
+                return await loop.run_in_executor(self._pool, run, self._timed, rows, [wait])
             waiting = _Waiting(rows, wait, loop.create_future())
             self._waiting.append(waiting)
             self._rows += len(rows)

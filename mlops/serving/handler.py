@@ -3,10 +3,11 @@
 import logging
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from evaluation.llm.trace import traced
 from mlops.serving.access.callers import ANYONE, Caller
 from mlops.serving.answers import Accepted, Answer, Generated, Generation, Prediction, Usage
 from mlops.serving.batching import Row, Said
@@ -26,10 +27,14 @@ _LOG = logging.getLogger("weighbridge.handler")
 
 @dataclass(frozen=True)
 class Call:
-    """Which request this is, and who asks."""
+    """Which request this is, and who asks.
+
+    trace: of a request for texts, the headers that name its trace, for the language model; None of others.
+    """
 
     request_id: str
     caller: Caller = ANYONE
+    trace: Mapping[str, str] | None = None
 
 
 class Handler:
@@ -112,7 +117,10 @@ class Handler:
     async def _ask(self, version: ServedVersion, rows: Sequence[Row], call: Call) -> Said:
         try:
             with self._steps.step("model", version.facts):
-                return await version.batcher.submit(rows)
+                if call.trace is None:
+                    return await version.batcher.submit(rows)
+                with traced(self._steps.headers() or call.trace):
+                    return await version.batcher.submit(rows)
         except RequestProblem:
             raise
         except Exception as error:

@@ -1,5 +1,6 @@
 """POST /v1/predict or /v1/generate, and POST /v1/feedback."""
 
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +21,7 @@ from mlops.serving.handler import Call, Handler
 from mlops.serving.jobs.accept import accept, prefers_async
 from mlops.serving.jobs.jobs import Jobs
 from mlops.serving.metrics import Metrics
+from mlops.serving.trace_context import trace_of
 
 _PLAIN = b"identity"
 # Those of the door and of its limits are described where they are on.
@@ -70,7 +72,8 @@ def _add_generate(router: APIRouter, handler: Handler, metrics: Metrics, jobs: J
     async def generate(request: Request) -> Response:
         """Write a text for one record, a list of records, or a list of values a column."""
         form_of(request, Form.JSON)
-        body, call = await request.body(), call_of(request)
+        call = replace(call_of(request), trace=trace_of(request.scope["headers"]))
+        body = await request.body()
         if prefers_async(request.headers.getlist("prefer")):
             return await accept(jobs, request, partial(handler.generate, body, call), call)
         lane = request.state.lane = metrics.lane

@@ -235,3 +235,17 @@ def test_after_its_end_nobody_waits_for_ever():
     assert first == ([0], [0.0])
     assert isinstance(waits, RuntimeError)
     assert isinstance(late, RuntimeError)
+
+
+def test_a_call_of_one_requests_own_is_made_in_its_context():
+    asked_by = ContextVar("asked_by", default="nobody")
+
+    async def come(batcher, name):
+        asked_by.set(name)
+        return (await batcher.submit([(name,)])).labels
+
+    async def main():
+        batcher = Batcher(lambda rows: Said([asked_by.get()] * len(rows), [None]), cost=None, threads=2)
+        return await asyncio.gather(*(come(batcher, name) for name in "abc"))
+
+    assert asyncio.run(main()) == [["a"], ["b"], ["c"]]

@@ -143,10 +143,14 @@ class Cells:
 
 @dataclass(frozen=True)
 class Sums:
-    """A smooth function of sums over rows: columns (n, k) to be summed, and their sums (b, k) to (b, ...)."""
+    """A smooth function of sums over rows: columns (n, k) to be summed, and their sums (b, k) to (b, ...).
+
+    averages: it is the mean of the rows that count, whose value is in the first column, and 1 in the second.
+    """
 
     columns: Callable[[Sample], FloatArray]
     value: Callable[[FloatArray], FloatArray]
+    averages: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from evaluation.metrics.base import (
     Ranking,
     Ratio,
     Sample,
+    Sums,
     membership,
     scores,
 )
@@ -81,6 +82,10 @@ def _values(metric: Metric, sample: Sample) -> tuple[FloatArray, Mask]:
         case Proportion(counts=counts):
             hits, base = counts(sample)
             return hits[base].astype(np.float64), base
+        case Sums(columns=columns, averages=True):
+            found = columns(sample)
+            counted = found[:, 1] > 0
+            return found[counted, 0], counted
     return np.empty(0), np.zeros(sample.n, dtype=np.bool_)
 
 

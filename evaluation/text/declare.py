@@ -88,9 +88,13 @@ def sums_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric
     unit: str = "",
     tasks: frozenset[Task] = TEXT_TASKS,
     ranked: bool = True,
+    averages: bool = False,
     name: str | None = None,
 ) -> Metric:
-    """A smooth function of sums: a scorer gives (n, k), `value` takes sums (b, k) to (b,), NaN where undefined."""
+    """A smooth function of sums: a scorer gives (n, k), `value` takes sums (b, k) to (b,), NaN where undefined.
+
+    averages: it is the mean of the rows that count, as `Sums` says.
+    """
     called = name or scorer.__name__
 
     def columns(sample: Sample) -> FloatArray:
@@ -108,7 +112,7 @@ def sums_of(  # noqa: PLR0913 - keyword-only, one a fact about the metric
         range=range,
         tasks=tasks,
         point=point,
-        design=Sums(columns, value),
+        design=Sums(columns, value, averages),
         unit=unit,
         ranked=ranked,
         scorer=scorer,

@@ -73,7 +73,7 @@ class RagasMetric:
             from evaluation.embeddings.base import embedder
             from evaluation.text.ragas_judge import RagasEmbeddings
 
-            metric.embeddings = RagasEmbeddings(embedder(rows.settings.embeddings))
+            metric.embeddings = RagasEmbeddings(embedder(rows.settings.embeddings, rows.settings.folder))
         metric.init(RunConfig(max_retries=1))
         return metric
 

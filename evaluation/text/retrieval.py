@@ -216,7 +216,7 @@ def _mean(sums: FloatArray) -> FloatArray:
 
 
 def _average(scorer: Scorer) -> Metric:
-    return sums_of(scorer, _mean, tasks=RAG_ONLY)
+    return sums_of(scorer, _mean, tasks=RAG_ONLY, averages=True)
 
 
 def share_of_rows(scorer: Scorer, *, higher_is_better: bool = True) -> Metric:

@@ -118,7 +118,9 @@ def compare_sets(
     >>> compare_sets([["a", "b"], ["a"]] * 50, [["b"]] * 100, error=0.05).event
     "has 'a'"
     """
-    old, new = (Counter(name for names in sets for name in dict.fromkeys(names)) for sets in (reference, current))
+    old, new = (
+        Counter(name for names in sets for name in dict.fromkeys(names)) for sets in (reference, current)
+    )
     names = list(old | new)
     sides = [
         (np.array([*(found[name] for name in names), sum(not each for each in sets)]), len(sets))

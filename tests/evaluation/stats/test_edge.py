@@ -83,3 +83,13 @@ def test_a_mean_on_the_bound_passes_no_more_often_than_stated() -> None:
         assert found.high is not None
         passed += found.high <= truth
     assert 0.035 < passed / runs < 0.065
+
+
+@pytest.mark.parametrize("name", ["retrieval_recall_at_5", "retrieval_mrr", "retrieval_ndcg_at_5"])
+def test_retrieval_that_finds_all_is_bounded_by_the_rows_that_count(name: str) -> None:
+    scores = np.column_stack([np.r_[np.ones(100), np.zeros(20)], np.r_[np.ones(100), np.zeros(20)]])
+    sample = Sample(np.zeros(120), np.zeros(120), row_scores={name: scores})
+    [answer] = estimate([Question(find_metric(name), sample)], Settings(0.95))
+    assert answer.estimate.problem is None
+    assert (answer.estimate.value, answer.estimate.high) == (1.0, 1.0)
+    assert answer.estimate.low == pytest.approx(0.05**0.01)

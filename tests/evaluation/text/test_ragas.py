@@ -167,7 +167,7 @@ def test_answer_relevancy_is_the_cosine_of_questions(judge, monkeypatch) -> None
             vectors = np.array([[word in text.lower() for word in ("leg", "whale", "it")] for text in texts])
             return vectors.astype(np.float32)
 
-    monkeypatch.setattr("evaluation.embeddings.base.embedder", lambda name: Words())
+    monkeypatch.setattr("evaluation.embeddings.base.embedder", lambda *_: Words())
     judge(
         lambda prompt: json.dumps(
             {"question": "Whose leg took the whale, and is it back?", "noncommittal": 0}

@@ -4,6 +4,9 @@ import polars as pl
 
 from evaluation.types import FloatArray
 
+# As the log has it of a policy that masks a value, or hashes it by HMAC-SHA-256.
+_REDACTED = r"^(?:\*+|[0-9a-f]{64})$"
+
 
 def filled(series: pl.Series) -> int:
     """How many of the rows hold a value; NaN is none.
@@ -12,6 +15,19 @@ def filled(series: pl.Series) -> int:
     1
     """
     return series.fill_nan(None).count() if series.dtype.is_float() else series.count()
+
+
+def hides(series: pl.Series, reference: pl.Series) -> bool:
+    """Whether some rows look hashed or masked before they were written, and none of the reference does.
+
+    >>> hides(pl.Series(["***", "yes"]), pl.Series(["no", "yes"])), hides(pl.Series(["***"]), pl.Series(["**"]))
+    (True, False)
+    """
+    return _looks_redacted(series) and not _looks_redacted(reference)
+
+
+def _looks_redacted(series: pl.Series) -> bool:
+    return series.dtype == pl.String and bool(series.str.contains(_REDACTED).any())
 
 
 def is_number(series: pl.Series) -> bool:

@@ -6,7 +6,7 @@ import polars as pl
 
 from evaluation.types import Estimate, Form, Verdict
 from monitoring.checks.base import CONFIDENCE, WatchContext, inconclusive, judge
-from monitoring.columns import as_classes, as_numbers, filled, is_number
+from monitoring.columns import as_classes, as_numbers, filled, hides, is_number
 from monitoring.profiles.compare import Distance, compare_categories, compare_numbers, compare_sets
 from monitoring.profiles.sources import IDS, Answered, measure_sources
 from monitoring.profiles.text import is_text, measure_texts
@@ -88,6 +88,8 @@ def _pairs(subject: str, context: WatchContext) -> list[_Pair]:
         sides = (Answered.of(frame, asked) for frame in (context.reference, context.current))
         return [_Pair(subject, *both, aspect) for aspect, both in measure_sources(*sides).items()]
     is_class = subject == "prediction" and context.task.form is Form.CLASS
+    if subject == "prediction" and _untold(reference, current):
+        return [_Pair(subject, reference, current)]
     if is_class or not is_text(reference) or current.dtype != pl.String or current.is_empty():
         return [_Pair(subject, reference, current)]
     return [
@@ -101,6 +103,8 @@ def _look_at(pair: _Pair, context: WatchContext, error: float) -> Finding:
     is_class = pair.subject == "prediction" and context.task.form is Form.CLASS
     if pair.subject not in context.reference.columns:
         problem: str | None = "the reference has no such column"
+    elif pair.name == "prediction" and _untold(reference, current):
+        problem = "the log does not hold what was predicted: dropped, hashed or masked, as the policy says"
     else:
         problem = _problem(reference, current, is_class=is_class)
     if problem:
@@ -117,6 +121,11 @@ def _look_at(pair: _Pair, context: WatchContext, error: float) -> Finding:
         method = "two-sample Kolmogorov-Smirnov"
         found = compare_numbers(as_numbers(reference), as_numbers(current), error=error)
     return _judge(pair, found, f"{method}, lower limit at error {error:.2g}", context)
+
+
+def _untold(reference: pl.Series, current: pl.Series) -> bool:
+    """Whether predictions were redacted; none is missing for another reason."""
+    return bool(current.null_count()) or hides(current, reference)
 
 
 def _column(frame: pl.DataFrame, subject: str) -> pl.Series:

@@ -13,7 +13,7 @@ from evaluation.stats.intervals import wilson
 from evaluation.text.rows import score_rows
 from evaluation.types import Estimate, Form, Outputs, Task, Verdict
 from monitoring.checks.base import CONFIDENCE, WatchContext, inconclusive, judge
-from monitoring.columns import as_classes, as_numbers, is_number
+from monitoring.columns import as_classes, as_numbers, hides, is_number
 from monitoring.config import PerformanceConfig, format_duration
 from monitoring.types import Finding, Severity
 
@@ -33,7 +33,7 @@ class Performance:
     A label may be up to `labels.arrive_within` late. Older records without one miss it for good, and so do
     records whose label is no class of the model; their share is the finding `labels`. Labels that come
     early may not be typical of all: how many of the judged records are younger than `arrive_within` is in
-    `detail`.
+    `detail`. Predictions or labels that were redacted before they were written leave all INCONCLUSIVE.
     """
 
     name: str = NAME
@@ -42,8 +42,21 @@ class Performance:
         """One finding, `labels`, and one a metric, under the metric's name; or none."""
         if not context.config.performance:
             return ()
+        if hidden := _hidden(context):
+            problem = f"the log holds the {hidden} hashed or masked, as the policy says"
+            subjects = ["labels", *(each.metric for each in context.config.performance)]
+            return tuple(inconclusive(NAME, subject, problem) for subject in subjects)
         rows = _coded(context)
         return (_missing_labels(rows, context), *_metrics(rows, context))
+
+
+def _hidden(context: WatchContext) -> str | None:
+    history, reference = context.windows.history, context.reference
+    for name in ("prediction", "target"):
+        known = reference[name] if name in reference.columns else reference["prediction"]
+        if hides(history[name], known):
+            return name
+    return None
 
 
 def _coded(context: WatchContext) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-SOURCES = "sources"
+SOURCES, PREDICTION, TARGET = "sources", "prediction", "target"
 # A row of the log stays small, whatever a chain calls its documents.
 _MOST_SOURCES, _MOST_CHARACTERS, _DIGEST = 100, 200, 16
 
@@ -28,7 +28,8 @@ class Usage:
 class RequestRecord:
     """One answered row, which nobody changes.
 
-    `id` is what a label is joined on; `inputs` holds the features as the model got them.
+    `id` is what a label is joined on; `inputs` holds the features as the model got them; `label` is what it answered,
+    None where a policy drops that.
     guards: what the server's guards said of the row, by name; caller: who asked, None without access control.
     usage: what a text took, None of other answers; sources: ids of the documents that it was given, best first, as
     `sources_of` bounds them, None where they are not known.
@@ -40,7 +41,7 @@ class RequestRecord:
     version: str
     release_id: str
     latency_ms: float
-    label: float | int | str | bool
+    label: float | int | str | bool | None
     score: float | None
     inputs: dict[str, Any]
     guards: tuple[str, ...] = ()
@@ -72,11 +73,11 @@ def _bounded(source: str) -> str:
 
 @dataclass(frozen=True)
 class LabelRecord:
-    """The truth about one answered row, known later."""
+    """The truth about one answered row, known later; None where a policy drops it."""
 
     id: str
     at: datetime
-    label: float | int | str | bool
+    label: float | int | str | bool | None
 
 
 @dataclass(frozen=True)

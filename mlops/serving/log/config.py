@@ -44,7 +44,7 @@ class LogConfig(Section):
     )
     redact: dict[str, Redaction] = Field(
         default_factory=dict,
-        description="Input fields, or `sources` of texts, that are not written as they came.",
+        description="Input fields, `sources` of texts, `prediction` or `target`: not written as they came.",
     )
     subject: str = Field(
         IDS, min_length=1, description="The input field that names whom a row is about, or `ids`."

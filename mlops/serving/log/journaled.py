@@ -145,8 +145,8 @@ class JournalQueue:
 
     def _drafted(self, call: _Call) -> Draft | None:
         try:
-            items = call.items if call.kind is Kind.LABELS else self._privacy.clean(call.items)  # type: ignore[arg-type]
-            return draft(call.kind, items)
+            clean = self._privacy.clean_labels if call.kind is Kind.LABELS else self._privacy.clean
+            return draft(call.kind, clean(call.items))  # type: ignore[arg-type]
         except Exception as error:  # noqa: BLE001 - one that can't be written must not cost the others their place
             self._counts.failed(error)
             self._refuse([call])

@@ -109,7 +109,7 @@ class MemoryQueue:
         batch = self._next_batch()
         requests = [item for item in batch if isinstance(item, RequestRecord)]
         labels = [item for item in batch if isinstance(item, LabelRecord)]
-        stored = self._store(self._append, requests) + self._store(self._log.append_labels, labels)
+        stored = self._store(self._append, requests) + self._store(self._append_labels, labels)
         self._counts.dropped(len(batch) - stored)
         with self._changed:
             self._taken = []
@@ -117,6 +117,9 @@ class MemoryQueue:
 
     def _append(self, records: list[RequestRecord]) -> None:
         self._log.append(self._privacy.clean(records))
+
+    def _append_labels(self, labels: list[LabelRecord]) -> None:
+        self._log.append_labels(self._privacy.clean_labels(labels))
 
     def _next_batch(self) -> list[RequestRecord | LabelRecord]:
         """Wait for a batch; empty only when closing and nothing is left."""

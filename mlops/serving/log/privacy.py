@@ -15,11 +15,12 @@ from evaluation.errors import UserError
 from evaluation.files import write_secret
 from mlops.decision.keys import keys_dir, no_access
 from mlops.serving.log.config import IDS, LOG_KEY, LogConfig, Redaction
-from monitoring.store.base import SOURCES, RequestRecord
+from monitoring.store.base import PREDICTION, SOURCES, TARGET, LabelRecord, RequestRecord
 from monitoring.store.columns import spoken
 
 _LOG = logging.getLogger("weighbridge.request_log")
 _LEAST_CHARACTERS = 16
+Said = float | int | str | bool | None
 
 
 class Privacy:
@@ -49,9 +50,20 @@ class Privacy:
             return records
         self._look(records)
         return [
-            replace(record, inputs=self._cleaned(record.inputs), sources=self._sources(record.sources))
+            replace(
+                record,
+                inputs=self._cleaned(record.inputs),
+                sources=self._sources(record.sources),
+                label=self._said(record.label, PREDICTION),
+            )
             for record in records
         ]
+
+    def clean_labels(self, labels: Sequence[LabelRecord]) -> Sequence[LabelRecord]:
+        """The labels as they may be written."""
+        if TARGET not in self._redact:
+            return labels
+        return [replace(label, label=self._said(label.label, TARGET)) for label in labels]
 
     def names(self, subject: str, field: str) -> frozenset[str]:
         """What a subject may be called in the log: as callers say it, and hashed where the policy says so."""
@@ -64,7 +76,12 @@ class Privacy:
         if self._looked or not records:
             return
         self._looked = True
-        known = {*records[0].inputs, *([SOURCES] if records[0].sources is not None else [])}
+        known = {
+            PREDICTION,
+            TARGET,
+            *records[0].inputs,
+            *([SOURCES] if records[0].sources is not None else []),
+        }
         if unknown := sorted(set(self._redact) - known):
             _LOG.warning(
                 "the policy redacts fields that the model does not have", extra={"facts": {"fields": unknown}}
@@ -76,6 +93,10 @@ class Privacy:
             if (said := spoken(kept.get(name))) is not None:
                 kept[name] = self._changed(said, how)
         return kept
+
+    def _said(self, label: Said, field: str) -> Said:
+        how, said = self._redact.get(field), spoken(label)
+        return label if how is None or said is None else self._changed(said, how)
 
     def _sources(self, ids: tuple[str, ...] | None) -> tuple[str, ...] | None:
         how = self._redact.get(SOURCES)

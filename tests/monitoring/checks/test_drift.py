@@ -232,3 +232,19 @@ def test_like_questions_are_looked_for_in_the_texts_that_are_compared(make_conte
     # A question that is sent no more leaves nothing to compare, and says so.
     gone = _by_subject(make_context(current.drop("input.question"), reference=reference, task=Task.RAG))
     assert gone["sources: like questions"].verdict is INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    "written", [None, "*", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"]
+)
+@pytest.mark.parametrize("task", [Task.BINARY, Task.GENERATION])
+def test_predictions_that_were_redacted_are_not_compared(make_context, make_frame, written, task):
+    frame = make_frame(2000, seed=2).with_columns(prediction=pl.lit(written))
+    reference = make_frame(2000, seed=1)
+    if task is Task.GENERATION:
+        reference = reference.with_columns(
+            prediction=pl.Series([f"A red mug, number {row}." for row in range(2000)])
+        )
+    found = _by_subject(make_context(frame, reference=reference, task=task))["prediction"]
+    assert found.verdict is INCONCLUSIVE
+    assert "dropped, hashed or masked" in found.message

@@ -185,3 +185,19 @@ def test_a_label_of_no_known_class_is_no_label(make_context, make_frame, now):
 def test_early_labels_are_counted(make_context, make_frame):
     context = make_context(make_frame(2000, seed=2), performance=[AUC], labels={"arrive_within": "10h"})
     assert _look(context)["roc_auc"].detail == {"younger_than_arrive_within": 600 - 1}
+
+
+@pytest.mark.parametrize("column", ["prediction", "target"])
+@pytest.mark.parametrize("written", ["*", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"])
+def test_what_was_redacted_is_not_judged(make_context, make_frame, column, written):
+    frame = make_frame(2000, seed=2).with_columns(pl.lit(written).alias(column))
+    found = _look(make_context(frame, performance=[AUC]))
+    assert {name: each.verdict for name, each in found.items()} == dict.fromkeys(
+        ["labels", "roc_auc"], INCONCLUSIVE
+    )
+    assert f"the {column} hashed or masked" in found["roc_auc"].message
+
+
+def test_predictions_that_were_dropped_are_not_judged(make_context, make_frame):
+    frame = make_frame(2000, seed=2).with_columns(prediction=pl.lit(None))
+    assert _look(make_context(frame, performance=[AUC]))["roc_auc"].verdict is INCONCLUSIVE

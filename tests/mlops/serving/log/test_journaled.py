@@ -286,6 +286,21 @@ def test_private_fields_never_touch_the_disk(make, log, tmp_path):
     assert log.read(model="lending").row(0, named=True)["input.name"] == "*****"
 
 
+@pytest.mark.parametrize(("how", "left"), [(Redaction.DROP, None), (Redaction.MASK, "*" * 11)])
+def test_private_answers_and_labels_never_touch_the_disk(make, log, tmp_path, how, left):
+    log.down = True
+    redact = {"prediction": how, "target": how}
+    writer = make(config=LogConfig(durability=Durability.JOURNAL, redact=redact))
+    asyncio.run(writer.record([dataclasses.replace(record("a"), label="Ada from X.")]))
+    asyncio.run(writer.record_labels([dataclasses.replace(label("a"), label="Ada from Y.")]))
+    text = b"".join(path.read_bytes() for path in (tmp_path / "log" / "writers").iterdir())
+    assert b"Ada" not in text
+    log.down = False
+    assert writer.close()
+    row = log.read(model="lending").row(0, named=True)
+    assert (row["prediction"], row["target"]) == (left, left)
+
+
 def test_the_state_is_told_also_at_the_end(make, tmp_path, log):
     writer = make()
     asyncio.run(writer.record([record("a")]))

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from evaluation.errors import EnvironmentProblem, UserError
 from mlops.serving.log.config import IDS, LOG_KEY, LogConfig, Redaction
 from mlops.serving.log.privacy import Privacy, log_key
-from monitoring.store.base import RequestRecord
+from monitoring.store.base import LabelRecord, RequestRecord
 
 # Test case 2: key "Jefe".
 RFC_4231 = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
@@ -69,6 +69,32 @@ def test_what_is_written_of_documents(how, written, caplog):
     assert caplog.messages == []
     (unknown,) = Privacy({"sources": how}, b"Jefe").clean([replace(record, sources=None)])
     assert unknown.sources is None
+
+
+@pytest.mark.parametrize(
+    ("how", "written"),
+    [(Redaction.DROP, None), (Redaction.MASK, "*" * 28), (Redaction.HASH, RFC_4231)],
+)
+def test_what_is_written_of_answers_and_labels(how, written, caplog):
+    said = "what do ya want for nothing?"
+    record, label = (
+        RequestRecord("1", NOW, "m", "1", "r", 1.0, said, None, {"q": "?"}),
+        LabelRecord("1", NOW, said),
+    )
+    privacy = Privacy({"prediction": how, "target": how}, b"Jefe")
+    assert privacy.clean([record]) == [replace(record, label=written)]
+    assert privacy.clean_labels([label]) == [replace(label, label=written)]
+    only = Privacy({"q": how}, b"Jefe")
+    assert only.clean([record])[0].label == said
+    assert only.clean_labels([label]) == [label]
+    assert caplog.messages == []
+
+
+def test_a_label_and_a_prediction_that_are_one_have_one_hash():
+    privacy = Privacy({"prediction": Redaction.HASH, "target": Redaction.HASH}, b"k" * 16)
+    (record,) = privacy.clean([RequestRecord("1", NOW, "m", "1", "r", 1.0, 1, None, {})])
+    (label,) = privacy.clean_labels([LabelRecord("1", NOW, 1.0)])
+    assert record.label == label.label != 1
 
 
 def test_a_field_that_was_not_sent_stays_away():

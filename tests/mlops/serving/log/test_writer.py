@@ -87,6 +87,16 @@ def test_private_fields_do_not_reach_the_store(make, memory_log):
     assert memory_log.records[0].inputs == {"age": "**"}
 
 
+def test_private_answers_and_labels_do_not_reach_the_store(make, memory_log):
+    writer = make(config=LogConfig(redact={"prediction": "drop", "target": "mask"}))
+    writer.start()
+    writer.offer([record(17)])
+    writer.offer_labels([label(17)])
+    assert writer.close()
+    assert memory_log.records[0].label is None
+    assert set(memory_log.labels[0].label) == {"*"}
+
+
 def test_closing_an_idle_writer_is_immediate(make):
     writer = make()
     writer.start()

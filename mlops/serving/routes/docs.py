@@ -5,59 +5,40 @@ from pathlib import Path
 
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import FileResponse
 
-_FILES = {
+_SWAGGER = {
     "swagger-ui.css": "text/css",
     "swagger-ui-bundle.js": "text/javascript",
     "favicon.png": "image/png",
 }
 # Everything in files of their own, so that the page's policy need not allow what is written into it.
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Weighbridge</title>
-<link rel="icon" href="docs/favicon.png">
-<link rel="stylesheet" href="docs/swagger-ui.css">
-</head>
-<body>
-<div id="swagger-ui"></div>
-<script src="docs/swagger-ui-bundle.js"></script>
-<script src="docs/start.js"></script>
-</body>
-</html>
-"""
-_START = """SwaggerUIBundle({
-  url: "openapi.json",
-  dom_id: "#swagger-ui",
-  deepLinking: true,
-});
-"""
+_OWN = {"start.css": "text/css", "start.js": "text/javascript"}
+_PAGE = Path(__file__).with_name("docs_page")
 
 
 def docs_routes() -> APIRouter:
-    """The page and its files; of the package `fastapi-offline` only the files are used, not its code."""
+    """The page and its files; of the package `fastapi-offline` only the files are used, not its code.
+
+    They tell nothing of the model and are for everyone; the document is not, and the page asks for a key where it is
+    refused.
+    """
     router = APIRouter(include_in_schema=False)
-    folder = _folder()
+    known = {name: (_folder() / name, kind) for name, kind in _SWAGGER.items()}
+    known |= {name: (_PAGE / name, kind) for name, kind in _OWN.items()}
 
     @router.get("/docs")
-    async def page() -> HTMLResponse:
+    async def page() -> FileResponse:
         """The page."""
-        return HTMLResponse(_PAGE)
-
-    @router.get("/docs/start.js")
-    async def start() -> Response:
-        """What begins the page."""
-        return Response(_START, media_type="text/javascript")
+        return FileResponse(_PAGE / "page.html", media_type="text/html")
 
     @router.get("/docs/{name}")
     async def file(name: str) -> FileResponse:
-        """One of Swagger UI's files."""
-        if name not in _FILES:
+        """One of its files."""
+        if name not in known:
             raise HTTPException(404)
-        return FileResponse(folder / name, media_type=_FILES[name])
+        path, kind = known[name]
+        return FileResponse(path, media_type=kind)
 
     return router
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,19 @@ def digest_file(path: Path) -> str:
     return total.hexdigest()
 
 
-def digest_folder(folder: Path, *, ignore: frozenset[str] = frozenset()) -> str:
-    """SHA-256 over the sorted (path, SHA-256) pairs of every file below a folder; names in `ignore` do not count."""
-    pairs = [
-        (path.relative_to(folder).as_posix(), digest_file(path))
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ignore
-    ]
+def digest_files(folder: Path, paths: Iterable[Path]) -> str:
+    """SHA-256 over the sorted (path, SHA-256) pairs of files; paths: relative to the folder."""
+    pairs = [(path.as_posix(), digest_file(folder / path)) for path in sorted(set(paths))]
     return digest_bytes(canonical_json({"files": pairs}))
+
+
+def digest_folder(folder: Path, *, ignore: frozenset[str] = frozenset()) -> str:
+    """`digest_files` of every file below a folder; names in `ignore` do not count."""
+    return digest_files(
+        folder,
+        (
+            path.relative_to(folder)
+            for path in folder.rglob("*")
+            if path.is_file() and path.name not in ignore
+        ),
+    )

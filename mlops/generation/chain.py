@@ -1,9 +1,7 @@
 """A model that writes by code of the project's: a LangChain runnable, or any callable that answers a case."""
 
-import hashlib
 import json
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from evaluation.llm.budget import Budget
 from evaluation.llm.config import BudgetConfig
 from evaluation.llm.values import Failed, FailureKind
 from evaluation.types import Outputs
+from mlops.decision.canonical import digest_bytes, digest_files
 from mlops.generation.answer import Answer, Raised, Seen, costing, read_answer
 from mlops.generation.calls import Calls
 from mlops.generation.code import CODE, call, files_of
@@ -130,14 +129,8 @@ class Chain:
         from evaluation.llm.facts import answers_of, facts_of
 
         purse = self._purse if budgeted else Purse(Budget(BudgetConfig()))
-        seen: Counter[str] = Counter()
         with self._keeping(cache) as kept:
-            asked = []
-            for case in cases:
-                same = json.dumps(case, sort_keys=True, default=str)
-                calls = None if kept is None else kept.calls(case, seen[same])
-                asked.append(_Asked(dict(case), purse, calls))
-                seen[same] += 1
+            asked = [_Asked(dict(case), purse, None if kept is None else kept.calls(case)) for case in cases]
             said = self._calls.each(asked)
         results = [each.result for each in said]
         return Outputs(
@@ -221,10 +214,5 @@ class Chain:
     @cached_property
     def _digest(self) -> str:
         """SHA-256 over all that it is made of and called with."""
-        total = hashlib.sha256(json.dumps([self.config.entrypoint, self.config.params], default=str).encode())
-        for path in sorted(set(self.files())):
-            with (self.folder / path).open("rb") as file:
-                total.update(
-                    f"{path.as_posix()}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode()
-                )
-        return total.hexdigest()
+        called = json.dumps([self.config.entrypoint, self.config.params], default=str)
+        return digest_bytes(f"{called}\n{digest_files(self.folder, self.files())}".encode())

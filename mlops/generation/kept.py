@@ -13,7 +13,6 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -107,16 +106,19 @@ class CaseCalls:
 _CALLS: ContextVar[CaseCalls | None] = ContextVar("calls of a chain's answer", default=None)
 
 
-@dataclass(frozen=True)
 class Kept:
     """Where replies are kept while an evaluation goes on; code: a digest of the chain."""
 
-    replies: ReplyCache
-    code: str
+    def __init__(self, replies: ReplyCache, code: str) -> None:
+        self._replies, self._code = replies, code
+        self._equal: Counter[str] = Counter()
 
-    def calls(self, case: Mapping[str, Any], repeat: int) -> CaseCalls:
-        """Those of one answer; repeat: how often the same case was asked before."""
-        return CaseCalls(self.replies, asked_for=_digest([case, repeat]), code=self.code)
+    def calls(self, case: Mapping[str, Any]) -> CaseCalls:
+        """Those of one answer; to the same case they are others each time."""
+        same = _digest(case)
+        repeat = self._equal[same]
+        self._equal[same] += 1
+        return CaseCalls(self._replies, asked_for=_digest([same, repeat]), code=self._code)
 
 
 @contextmanager

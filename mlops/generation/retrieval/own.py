@@ -1,6 +1,5 @@
 """Embeddings of the project's own: made by a function whose code goes with the model, as a chain's does."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from evaluation.embeddings.base import MINILM, Embedder
 from evaluation.errors import EnvironmentProblem, UserError
+from mlops.decision.canonical import digest_files
 from mlops.generation.code import call, files_of
 from mlops.generation.retrieval.config import RetrievalConfig
 from mlops.modules import modules_of
@@ -74,11 +74,7 @@ class OwnEmbeddings:
     @property
     def digest(self) -> str:
         """SHA-256 over what they are made of."""
-        total = hashlib.sha256()
-        for path in self.files():
-            content = (self.folder / path).read_bytes()
-            total.update(f"{path.as_posix()}\0{len(content)}\0".encode() + content)
-        return total.hexdigest()
+        return digest_files(self.folder, self.files())
 
 
 def _require_installed(name: str) -> None:

@@ -162,20 +162,26 @@ def test_what_does_not_fit_together_is_said(project: Path, prompt: str, retrieva
         made(project, **retrieval)
 
 
+def asking(folder: Path, stub: Any, **section: Any) -> Generator:
+    """What asks a local endpoint one question after the other."""
+    (folder / "ask.txt").write_text("{question}")
+    endpoint = {"url": stub.url, "model": "m", "concurrency": 1}
+    return build(
+        CASES,
+        pd.Series(["", ""]),
+        seed=0,
+        project_dir=folder,
+        prompt="ask.txt",
+        endpoint=endpoint,
+        **section,
+    )
+
+
 def test_all_questions_of_an_evaluation_draw_on_one_budget(
     tmp_path: Path, make_stub: Callable[..., Any]
 ) -> None:
     stub = make_stub(lambda *_: "a mug")
-    (tmp_path / "ask.txt").write_text("{question}")
-    generator = build(
-        CASES,
-        pd.Series(["", ""]),
-        seed=0,
-        project_dir=tmp_path,
-        prompt="ask.txt",
-        endpoint={"url": stub.url, "model": "m", "concurrency": 1},
-        budget={"tokens": 30},
-    )
+    generator = asking(tmp_path, stub, budget={"tokens": 30})
     cases = CASES.to_dict(orient="records")
     said = [generator.answer(cases, budgeted=True).labels.tolist() for _ in range(2)]
     assert said == [["a mug", "a mug"], [None, None]]
@@ -186,15 +192,7 @@ def test_all_questions_of_an_evaluation_know_that_the_endpoint_is_dead(
     tmp_path: Path, make_stub: Callable[..., Any]
 ) -> None:
     stub = make_stub(lambda *_: ("text/plain", b"no", 401))
-    (tmp_path / "ask.txt").write_text("{question}")
-    generator = build(
-        CASES,
-        pd.Series(["", ""]),
-        seed=0,
-        project_dir=tmp_path,
-        prompt="ask.txt",
-        endpoint={"url": stub.url, "model": "m", "concurrency": 1},
-    )
+    generator = asking(tmp_path, stub)
     cases = CASES.to_dict(orient="records")
     problems = [
         problem

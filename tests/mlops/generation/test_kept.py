@@ -234,16 +234,21 @@ def test_structured_answers_come_back_as_they_were(
     assert stub.asked == 2
 
 
-def test_a_call_that_failed_is_asked_again_and_those_before_are_not(
-    make: Callable[..., Chain], make_stub: Any, path: Path
-) -> None:
+def half_broken(make_stub: Any) -> tuple[Any, list[bool]]:
+    """An endpoint whose second call of a case fails while the list says so."""
     broken = [True]
 
     def say(prompt: str, _: dict[str, Any]) -> Any:
         down = broken[0] and prompt.startswith("Shorten")
         return ("text/html", b"<p>down", 503) if down else "Fine."
 
-    stub = make_stub(say)
+    return make_stub(say), broken
+
+
+def test_a_call_that_failed_is_asked_again_and_those_before_are_not(
+    make: Callable[..., Chain], make_stub: Any, path: Path
+) -> None:
+    stub, broken = half_broken(make_stub)
     chain = make(TWO, params={"url": stub.url})
     [problem] = chain.answer(CASES[:1], cache=path).facts["problem"].to_list()
     assert problem.startswith("raised: OpenAIAPIError at mine.py:")
@@ -308,13 +313,7 @@ def test_what_was_paid_for_costs_nothing_again(
 def test_half_an_answer_that_was_paid_for_costs_the_other_half(
     make: Callable[..., Chain], make_stub: Any, path: Path
 ) -> None:
-    broken = [True]
-
-    def say(prompt: str, _: dict[str, Any]) -> Any:
-        down = broken[0] and prompt.startswith("Shorten")
-        return ("text/html", b"<p>down", 503) if down else "Fine."
-
-    stub = make_stub(say)
+    stub, broken = half_broken(make_stub)
     section = {"params": {"url": stub.url}, "price": {"input": 1e6, "output": 1e6}}
     make(TWO, **section).answer(CASES[:1], cache=path)
     broken[0] = False
